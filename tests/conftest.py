@@ -1,0 +1,15 @@
+"""Type checks of every array argument, strict promotion, and small helpers for all tests."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+
+from jaxtyping import install_import_hook
+
+install_import_hook("seqmodels", "beartype.beartype")
+
+import jax  # noqa: E402
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
