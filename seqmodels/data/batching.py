@@ -1,0 +1,161 @@
+"""Batches as a pure function of the step number, so that a run can resume anywhere.
+
+``batches(step)`` never depends on what was asked before: position in the data and step are one
+number.  Every shuffle is drawn from ``(seed, epoch)``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from seqmodels.data.ragged import Padded, Ragged, pad
+from seqmodels.errors import UserError
+
+Fields = Mapping[str, np.ndarray | Ragged]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Host batches by step number; epoch e is the steps from ``e * steps_per_epoch`` on."""
+
+    at: Callable[[int], Any]
+    steps_per_epoch: int
+
+    def __call__(self, step: int) -> Any:
+        return self.at(step)
+
+
+class Batch(NamedTuple):
+    """Some examples: a fixed field is ``[B, ...]``, a ragged one is ``Padded``, time first.
+
+    A row that only fills up the shape has index -1, weight 0 and a mask that is False throughout.
+    """
+
+    fields: dict[str, np.ndarray | Padded]
+    rows: Int[np.ndarray, "B"]
+    weight: Float[np.ndarray, "B"]
+
+
+class _Bucket(NamedTuple):
+    """Examples that share one shape: ``size`` of them make a batch, in ``steps`` batches."""
+
+    rows: np.ndarray
+    size: int
+    steps: int
+    lengths: dict[str, int]
+
+
+def example_batches(
+    fields: Fields,
+    batch_size: int,
+    *,
+    tokens: int | None = None,
+    bounds: tuple[int, ...] | None = None,
+    seed: int | None = None,
+    run: int = 1,
+) -> Batches:
+    """Batches in which every example comes exactly once an epoch.
+
+    The longest ragged field of an example decides its bucket; in a bucket each field is padded to
+    its own longest, so there are at most ``len(bounds)`` shapes.  With ``tokens`` a batch of long
+    sequences holds only as many rows as make about that many time steps.  With a seed, examples
+    and the order of batches are shuffled anew each epoch, in runs of ``run`` batches of one shape
+    (the steps of one dispatch).
+    """
+    lengths = _lengths(fields)
+    buckets = [
+        _bucket(fields, rows, _size(batch_size, tokens, int(lengths[rows].max())))
+        for rows in _by_length(lengths, bounds or length_bounds(lengths))
+    ]
+    plan = lru_cache(maxsize=2)(lambda epoch: _plan(buckets, seed, run, epoch))
+    steps = sum(bucket.steps for bucket in buckets)
+
+    def at(step: int) -> Batch:
+        epoch, position = divmod(step, steps)
+        bucket, rows = plan(epoch)[position]
+        return _gather(fields, rows, bucket.lengths)
+
+    return Batches(at, steps)
+
+
+def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
+    """Upper bounds of buckets that hold about equally many examples each."""
+    shares = np.arange(1, buckets + 1) / buckets
+    return tuple(int(bound) for bound in np.unique(np.quantile(lengths, shares, method="higher")))
+
+
+def _lengths(fields: Fields) -> np.ndarray:
+    """Of each example the length of its longest ragged field, 1 where it has none."""
+    counts = {
+        name: len(field.lengths if isinstance(field, Ragged) else field)
+        for name, field in fields.items()
+    }
+    if len(set(counts.values())) != 1:
+        raise UserError(f"every field needs one value per example, got {counts}")
+    count = next(iter(counts.values()))
+    if count == 0:
+        raise UserError("there are no examples: give data that is not empty")
+    ragged = [field.lengths for field in fields.values() if isinstance(field, Ragged)]
+    return np.max([np.ones(count, np.int64), *ragged], axis=0)
+
+
+def _by_length(lengths: np.ndarray, bounds: tuple[int, ...]) -> list[np.ndarray]:
+    """Indices of the examples of each bucket, empty buckets left out."""
+    if lengths.max() > max(bounds):
+        raise UserError(
+            f"example {lengths.argmax()} has length {lengths.max()}, above the last bucket "
+            f"bound {max(bounds)}: raise the bound or cut the example"
+        )
+    bucket = np.searchsorted(np.sort(bounds), lengths)
+    return [np.flatnonzero(bucket == index) for index in np.unique(bucket)]
+
+
+def _size(batch_size: int, tokens: int | None, length: int) -> int:
+    """Rows of a batch; where ``tokens`` limits them in eights, which suit vector units."""
+    rows = batch_size if tokens is None else min(batch_size, tokens // length)
+    if rows < 1:
+        raise UserError(
+            f"a batch of {batch_size} rows and {tokens} tokens has no room for an example of "
+            f"length {length}: raise the batch size or the tokens"
+        )
+    return rows if rows == batch_size or rows < 8 else rows // 8 * 8
+
+
+def _bucket(fields: Fields, rows: np.ndarray, size: int) -> _Bucket:
+    lengths = {
+        name: max(1, int(field.lengths[rows].max()))
+        for name, field in fields.items()
+        if isinstance(field, Ragged)
+    }
+    return _Bucket(rows, size, -(-len(rows) // size), lengths)
+
+
+def _plan(
+    buckets: list[_Bucket], seed: int | None, run: int, epoch: int
+) -> list[tuple[_Bucket, np.ndarray]]:
+    """The batches of one epoch in order: for each its bucket and its rows."""
+    shuffle = (lambda x: x) if seed is None else np.random.default_rng([seed, epoch]).permutation
+    runs = []
+    for bucket in buckets:
+        # Split evenly, so that no batch's gradient rests on a handful of left-over examples.
+        parts = np.array_split(shuffle(bucket.rows), bucket.steps)
+        batches = [(bucket, _fill(part, bucket.size)) for part in parts]
+        runs += [batches[start : start + run] for start in range(0, len(batches), run)]
+    order = shuffle(np.arange(len(runs)))
+    return [batch for index in order for batch in runs[index]]
+
+
+def _fill(rows: np.ndarray, size: int) -> np.ndarray:
+    return np.concatenate([rows, np.full(size - len(rows), -1)]).astype(np.int32)
+
+
+def _gather(fields: Fields, rows: np.ndarray, lengths: dict[str, int]) -> Batch:
+    gathered = {
+        name: pad(field, rows, lengths[name]) if isinstance(field, Ragged) else field[rows]
+        for name, field in fields.items()
+    }
+    return Batch(gathered, rows, (rows >= 0).astype(np.float32))

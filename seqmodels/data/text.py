@@ -1,0 +1,61 @@
+"""Plain text from a file or a folder of files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from seqmodels.data.splits import Fractions, Splits, hash_split
+from seqmodels.errors import UserError
+
+
+class Document(NamedTuple):
+    """One text and the name that splits know it by, relative to where it was found."""
+
+    name: str
+    text: str
+
+
+def read_text(path: Path) -> str:
+    """The text of one UTF-8 file, with ``\\n`` between lines."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x} at position "
+            f"{error.start}): convert it, for example with iconv -f latin1 -t utf-8"
+        ) from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check the path") from None
+    if "\0" in text:
+        raise UserError(f"{path} is a binary file: give plain text in UTF-8")
+    return text
+
+
+def read_documents(path: str | Path) -> list[Document]:
+    """The texts under ``path``: the file itself, or a folder's text files in order of name.
+
+    In a folder hidden files and those that are not text are passed over.
+    """
+    path = Path(path).expanduser()
+    documents = list(_walk(path)) if path.is_dir() else [Document(path.name, read_text(path))]
+    if not any(document.text.strip() for document in documents):
+        what = "holds no readable text files" if path.is_dir() else "is empty"
+        raise UserError(f"{path} {what}: give a text file, or a folder that has some")
+    return documents
+
+
+def split_documents(documents: list[Document], fractions: Fractions) -> Splits:
+    """Whole documents in train, dev and test by the hash of their names, each part one text."""
+    parts = hash_split([document.name for document in documents], fractions)
+    return Splits(*("\n".join(documents[index].text for index in part) for part in parts))
+
+
+def _walk(folder: Path) -> Iterable[Document]:
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if not file.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        try:
+            yield Document(name.as_posix(), read_text(file))
+        except UserError:
+            continue
