@@ -13,3 +13,8 @@ import jax  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("tests", deadline=None, max_examples=50)  # a busy machine is no failure
+settings.load_profile("tests")

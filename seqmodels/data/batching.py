@@ -85,7 +85,9 @@ def example_batches(
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
     """Upper bounds of buckets that hold about equally many examples each."""
     shares = np.arange(1, buckets + 1) / buckets
-    return tuple(int(bound) for bound in np.unique(np.quantile(lengths, shares, method="higher")))
+    return tuple(
+        int(bound) for bound in np.unique(np.quantile(lengths, shares, method="inverted_cdf"))
+    )
 
 
 def _lengths(fields: Fields) -> np.ndarray:

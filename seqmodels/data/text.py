@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from seqmodels.data.splits import Fractions, Splits, hash_split
+from seqmodels.data.splits import Fractions, Splits, contiguous_split, hash_split
 from seqmodels.errors import UserError
 
 
@@ -45,8 +45,13 @@ def read_documents(path: str | Path) -> list[Document]:
 
 
 def split_documents(documents: list[Document], fractions: Fractions) -> Splits:
-    """Whole documents in train, dev and test by the hash of their names, each part one text."""
+    """One text for each part: whole documents by the hash of their names.
+
+    Too few documents to give every part one are joined and split by position.
+    """
     parts = hash_split([document.name for document in documents], fractions)
+    if any(fraction and not len(part) for fraction, part in zip(fractions, parts, strict=True)):
+        return contiguous_split("\n".join(document.text for document in documents), fractions)
     return Splits(*("\n".join(documents[index].text for index in part) for part in parts))
 
 

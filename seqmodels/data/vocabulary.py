@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from jaxtyping import Int
@@ -48,10 +48,10 @@ class Vocabulary:
             raise UserError(
                 f"not in the vocabulary: {_listing(unseen)}; leave them out of the text"
             )
-        number = self.index | {symbol: self.index[UNKNOWN] for symbol in unseen}
+        number = self.index | (dict.fromkeys(unseen, self.index[UNKNOWN]) if unseen else {})
         return np.fromiter(map(number.__getitem__, symbols), np.int32, len(symbols))
 
-    def decode(self, numbers: Iterable[int]) -> list[str]:
+    def decode(self, numbers: Iterable[SupportsIndex]) -> list[str]:
         """Symbols of the numbers; join them with "" or " "."""
         return [self.symbols[number] for number in numbers]
 

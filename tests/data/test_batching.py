@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqmodels.data.batching import example_batches, length_bounds
+from seqmodels.data.ragged import ragged
+from seqmodels.errors import UserError
+
+
+def make_fields(lengths):
+    """Example i holds the number i + 1 as often as it is long, and once as its label."""
+    sequences = [np.full(length, i + 1, np.int32) for i, length in enumerate(lengths)]
+    return {"text": ragged(sequences), "label": np.arange(1, len(lengths) + 1)}
+
+
+def epoch_of(batches, epoch):
+    first = epoch * batches.steps_per_epoch
+    return [batches(first + step) for step in range(batches.steps_per_epoch)]
+
+
+def rows_of(epoch):
+    rows = np.concatenate([batch.rows for batch in epoch])
+    return rows[rows >= 0].tolist()
+
+
+lengths_of = st.lists(st.integers(0, 20), min_size=1, max_size=40)
+options = st.fixed_dictionaries(
+    {
+        "batch_size": st.integers(1, 9),
+        "tokens": st.none() | st.integers(20, 60),
+        "bounds": st.none() | st.just((5, 12, 20)),
+        "seed": st.none() | st.integers(0, 3),
+        "run": st.integers(1, 3),
+    }
+)
+
+
+@given(lengths_of, options, st.integers(0, 2))
+def test_every_example_once_an_epoch_and_whole(lengths, options, epoch):
+    batches = epoch_of(example_batches(make_fields(lengths), **options), epoch)
+    assert sorted(rows_of(batches)) == list(range(len(lengths)))
+    for batch in batches:
+        values, mask = batch.fields["text"]
+        np.testing.assert_array_equal(batch.weight, batch.rows >= 0)
+        np.testing.assert_array_equal(
+            batch.fields["label"][batch.rows >= 0] - 1, batch.rows[batch.rows >= 0]
+        )
+        expected = np.where(batch.rows < 0, 0, np.array(lengths)[batch.rows])
+        np.testing.assert_array_equal(mask.sum(0), expected)
+        np.testing.assert_array_equal(values, np.where(mask, batch.rows + 1, 0))
+
+
+@given(lengths_of, options, st.lists(st.integers(0, 100), max_size=8))
+def test_a_batch_depends_on_nothing_but_its_step(lengths, options, steps):
+    fields = make_fields(lengths)
+    used = example_batches(fields, **options)
+    for step in steps:
+        fresh = example_batches(fields, **options)(step)
+        np.testing.assert_array_equal(used(step).rows, fresh.rows)
+        np.testing.assert_array_equal(used(step).fields["text"].values, fresh.fields["text"].values)
+
+
+@given(lengths_of, st.integers(20, 60))
+def test_shapes_are_few_and_tokens_are_kept_to(lengths, tokens):
+    batches = example_batches(make_fields(lengths), 100, tokens=tokens, bounds=(5, 12, 20), seed=0)
+    shapes = {batch.fields["text"].mask.shape for batch in epoch_of(batches, 0)}
+    assert len(shapes) <= 3
+    assert all(length * rows <= tokens for length, rows in shapes)
+
+
+def test_epochs_and_seeds_shuffle_differently_and_without_a_seed_there_is_no_shuffle():
+    fields = {"label": np.arange(50)}
+    shuffled = example_batches(fields, 8, seed=1)
+    orders = [rows_of(epoch_of(shuffled, epoch)) for epoch in range(2)]
+    orders.append(rows_of(epoch_of(example_batches(fields, 8, seed=2), 0)))
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+    assert rows_of(epoch_of(example_batches(fields, 8), 3)) == list(range(50))
+
+
+def test_left_over_examples_are_spread_over_the_batches():
+    weights = [b.weight.sum() for b in epoch_of(example_batches({"x": np.zeros(33)}, 32), 0)]
+    assert weights == [17, 16]
+
+
+def test_runs_put_batches_of_one_shape_together():
+    batches = example_batches(make_fields([1] * 12 + [2] * 12), 2, bounds=(1, 2), seed=0, run=3)
+    lengths = [len(batch.fields["text"].mask) for batch in epoch_of(batches, 0)]
+    assert all(len(set(lengths[i : i + 3])) == 1 for i in range(0, 12, 3))
+
+
+def test_each_ragged_field_has_its_own_length():
+    frames = ragged([np.zeros((30, 2)), np.zeros((20, 2))])
+    batch = example_batches({"frames": frames, "labels": ragged([np.zeros(3)] * 2)}, 2)(0)
+    assert batch.fields["frames"].values.shape == (20, 2, 2)
+    assert batch.fields["labels"].mask.shape == (3, 2)
+
+
+def test_bounds_hold_equally_many_examples():
+    assert length_bounds(np.arange(1, 101), 4) == (25, 50, 75, 100)
+    assert length_bounds(np.full(9, 5), 4) == (5,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "message"),
+    [
+        ({"x": np.zeros(0)}, {}, "no examples"),
+        ({"x": np.zeros(2), "y": np.zeros(3)}, {}, "one value per example"),
+        ({"x": np.zeros(2)}, {"batch_size": 0}, "raise the batch size"),
+        ({"x": ragged([np.zeros(9)])}, {"tokens": 8}, "length 9"),
+        ({"x": ragged([np.zeros(9)])}, {"bounds": (4, 8)}, "example 0 has length 9"),
+    ],
+)
+def test_mistakes_are_told(fields, options, message):
+    with pytest.raises(UserError, match=message):
+        example_batches(fields, **{"batch_size": 4, **options})

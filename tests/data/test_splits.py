@@ -1,0 +1,52 @@
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqmodels.data.splits import contiguous_split, hash_split
+from seqmodels.errors import UserError
+
+FRACTIONS = (0.6, 0.2, 0.2)
+
+
+@given(st.lists(st.text()), st.lists(st.text()))
+def test_adding_data_moves_no_example(keys, more):
+    before, after = hash_split(keys, FRACTIONS), hash_split(keys + more, FRACTIONS)
+    for part_before, part_after in zip(before, after, strict=True):
+        np.testing.assert_array_equal(part_before, part_after[part_after < len(keys)])
+
+
+@given(st.lists(st.sampled_from("abcdefgh")))
+def test_every_example_in_one_part_and_equal_keys_together(keys):
+    parts = hash_split(keys, FRACTIONS)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(keys)))
+    sets = [{keys[index] for index in part} for part in parts]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+
+
+def test_fractions_are_kept_to():
+    shares = [len(part) / 20_000 for part in hash_split(map(str, range(20_000)), FRACTIONS)]
+    np.testing.assert_allclose(shares, FRACTIONS, atol=0.01)
+
+
+def test_place_is_the_published_hash_on_every_machine():
+    digest = hashlib.blake2b("grün".encode(), digest_size=8).hexdigest()
+    place = int(digest, 16) / 2**64
+    assert len(hash_split(["grün"], (place + 1e-6, 1 - place - 1e-6, 0.0)).train) == 1
+    assert len(hash_split(["grün"], (place - 1e-6, 1 - place + 1e-6, 0.0)).dev) == 1
+
+
+@given(st.text(), st.sampled_from([(0.9, 0.1, 0.0), (0.8, 0.1, 0.1), (0.0, 0.5, 0.5)]))
+def test_contiguous_parts_join_to_the_whole(text, fractions):
+    parts = contiguous_split(text, fractions)
+    assert "".join(parts) == text
+    assert len(parts.train) == int(len(text) * fractions[0])
+    assert parts.test == "" or fractions[2] > 0
+
+
+@pytest.mark.parametrize("fractions", [(0.9, 0.2, 0.0), (1.2, -0.2, 0.0)])
+def test_fractions_must_sum_to_one(fractions):
+    with pytest.raises(UserError, match="sum to 1"):
+        hash_split(["a"], fractions)
