@@ -83,11 +83,29 @@ def example_batches(
 
 
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
-    """Upper bounds of buckets that hold about equally many examples each."""
-    shares = np.arange(1, buckets + 1) / buckets
-    return tuple(
-        int(bound) for bound in np.unique(np.quantile(lengths, shares, method="inverted_cdf"))
-    )
+    """Upper bounds of the buckets that pad least, by dynamic programming.
+
+        steps[j] = min_i steps[i] + (count[j] - count[i]) bound[j]
+
+    Candidates are quantiles, so that no bucket is left with a handful of examples.
+    """
+    shares = np.arange(1, 4 * buckets + 1) / (4 * buckets)
+    quantiles = np.unique(np.quantile(lengths, shares, method="inverted_cdf"))
+    bounds = [int(bound) for bound in quantiles]
+    counts = [int((lengths <= bound).sum()) for bound in bounds]
+    best = [(count * bound, (bound,)) for count, bound in zip(counts, bounds, strict=True)]
+    for _ in range(buckets - 1):
+        best = [
+            min(
+                best[j],
+                *(
+                    (best[i][0] + (counts[j] - counts[i]) * bounds[j], (*best[i][1], bounds[j]))
+                    for i in range(j)
+                ),
+            )
+            for j in range(len(bounds))
+        ]
+    return best[-1][1]
 
 
 def _lengths(fields: Fields) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -43,13 +44,13 @@ class Vocabulary:
     def encode(self, symbols: Iterable[str]) -> Int[np.ndarray, "N"]:
         """Numbers of the symbols; an unseen one becomes ``<unk>`` where the vocabulary has it."""
         symbols = symbols if isinstance(symbols, str) else list(symbols)
-        unseen = self.unknown(symbols)
-        if unseen and UNKNOWN not in self.index:
+        fallback = self.index.get(UNKNOWN)
+        if fallback is None and (unseen := self.unknown(symbols)):
             raise UserError(
                 f"not in the vocabulary: {_listing(unseen)}; leave them out of the text"
             )
-        number = self.index | (dict.fromkeys(unseen, self.index[UNKNOWN]) if unseen else {})
-        return np.fromiter(map(number.__getitem__, symbols), np.int32, len(symbols))
+        numbers = map(self.index.get, symbols, repeat(fallback))
+        return np.fromiter(numbers, np.int32, len(symbols))
 
     def decode(self, numbers: Iterable[SupportsIndex]) -> list[str]:
         """Symbols of the numbers; join them with "" or " "."""

@@ -1,0 +1,73 @@
+"""The engines, and the table by which ``auto`` picks one.
+
+==============  ======================================  ==========================================
+cell            engine                                  why
+==============  ======================================  ==========================================
+structured      ``fused``                               own backward pass, no per-step weight sums
+linear, GPU     ``associative``                         O(log T) depth
+linear, CPU     ``scan``                                two cores gain nothing from the extra work
+any other       ``scan``                                needs nothing but ``step``
+==============  ======================================  ==========================================
+
+``fused`` has no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seqmodels.engines.associative import Associative
+from seqmodels.engines.fused import Fused
+from seqmodels.engines.problem import Problem
+from seqmodels.engines.scan import Scan
+from seqmodels.errors import UserError
+from seqmodels.types import Carry, Linear, Structured
+
+Engine = Callable[[Problem], tuple[Any, Carry]]
+
+ENGINES: dict[str, Engine] = {
+    "scan": Scan(),
+    "fused": Fused(),
+    "associative": Associative(),
+}
+
+
+def choose(engine: str | Engine, problem: Problem) -> Engine:
+    """The engine that was asked for, refused where it cannot run this problem."""
+    if engine == "auto":
+        return auto(problem)
+    if isinstance(engine, str) and engine not in ENGINES:
+        raise UserError(f"engine={engine!r} is unknown: choose auto, {', '.join(ENGINES)}")
+    chosen = ENGINES[engine] if isinstance(engine, str) else engine
+    reason = refusal(chosen, problem)
+    if reason:
+        raise UserError(f"engine={type(chosen).__name__.lower()!r} {reason}; use engine='auto'")
+    return chosen if problem.length else Scan()
+
+
+def auto(problem: Problem) -> Engine:
+    """The engine of the table above."""
+    if not problem.length:
+        return Scan()
+    preferred: list[Engine] = [Fused()]
+    if jax.default_backend() != "cpu":
+        preferred.append(Associative())
+    return next((engine for engine in preferred if refusal(engine, problem) is None), Scan())
+
+
+def refusal(engine: Engine, problem: Problem) -> str | None:
+    """Why an engine cannot run a problem; ``None`` where it can."""
+    form = problem.cell.form
+    if isinstance(engine, Fused):
+        if not isinstance(form, Structured):
+            return "needs a structured cell (Cell.form), which this one is not"
+        if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
+            return "needs a carry of floating-point arrays"
+    if isinstance(engine, Associative):
+        if not isinstance(form, Linear):
+            return "needs a cell that is linear in its state (minGRU, minLSTM, LRU, RG-LRU)"
+        if problem.clip is not None:
+            return "has no steps at which clip_gradient could act"
+    return None

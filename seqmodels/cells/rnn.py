@@ -1,0 +1,87 @@
+"""The vanilla recurrent network, and IRNN."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from seqmodels.cells.build import (
+    DType,
+    Initializer,
+    check_dtype,
+    dot,
+    glorot,
+    orthogonal,
+    rows,
+    structured_cell,
+    zero_start,
+    zeros,
+)
+from seqmodels.types import Array, Carry, Cell, Float, Params, Structured
+
+
+def rnn(
+    inputs: int,
+    hidden: int,
+    *,
+    activation: Callable[[Array], Array] = jnp.tanh,
+    kernel_init: Initializer = glorot,
+    recurrent_init: Initializer = orthogonal,
+    bias_init: Initializer = zeros,
+    dtype: DType | None = None,
+    param_dtype: DType = jnp.float32,
+) -> Cell:
+    """The simple recurrent network of Elman (1990), "Finding structure in time".
+
+    h_t = act(W_x x_t + W_h h_{t-1} + b),    y_t = h_t
+    """
+    param_dtype = check_dtype(param_dtype)
+    compute = jnp.dtype(dtype or param_dtype)
+
+    def init(key: jax.Array) -> Params:
+        key_x, key_h, key_b = jax.random.split(key, 3)
+        return {
+            "wx": kernel_init(key_x, (inputs, hidden), param_dtype),
+            "wh": recurrent_init(key_h, (hidden, hidden), param_dtype),
+            "b": bias_init(key_b, (hidden,), param_dtype),
+        }
+
+    def prepare(params: Params) -> Params:
+        return params | {name: params[name].astype(compute) for name in ("wx", "wh")}
+
+    def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B H"]:
+        u = dot(x, params["wx"])
+        return u + rows(params["b"], u)
+
+    def update(params: Params, h: Carry, u: Array, a: Array) -> tuple[Carry, Array]:
+        h = activation(u + a)
+        return h, h.astype(compute)
+
+    form = Structured(
+        project=project,
+        kernel=lambda params: params["wh"],
+        hidden=lambda params, h: h,
+        update=update,
+        prepare=prepare,
+    )
+    return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
+
+
+def identity_init(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> Array:
+    """The identity matrix, as an initializer."""
+    return jnp.eye(*shape, dtype=dtype)
+
+
+def irnn(inputs: int, hidden: int, **options) -> Cell:
+    """IRNN: a ReLU network that starts as an accumulator of its inputs.
+
+        h_t = max(0, W_x x_t + W_h h_{t-1} + b),    W_h = I,  b = 0,  W_x ~ N(0, 0.001^2)
+
+    Le, Jaitly and Hinton (2015), arXiv:1504.00941.
+    """
+    defaults = {
+        "activation": jax.nn.relu,
+        "kernel_init": jax.nn.initializers.normal(0.001),
+        "recurrent_init": identity_init,
+    }
+    return rnn(inputs, hidden, **(defaults | options))

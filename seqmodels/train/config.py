@@ -1,0 +1,110 @@
+"""Settings of a training run; imports nothing heavy, so that ``--help`` is instant."""
+
+from dataclasses import dataclass, fields
+from typing import Literal, NamedTuple
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How gradients become updates.
+
+    Every float field is a number that may be swept: ``hyper(config)`` lifts it into the training
+    state and the compiled program reads it there.  All other fields choose the program.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    """Update rule; adamw decays weights apart from the gradient, the others through it."""
+
+    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
+    """How the learning rate falls after the warm-up."""
+
+    average: Literal["none", "ema", "uniform"] = "none"
+    """Weights used for evaluation: the last ones, a moving average, or the mean since a step."""
+
+    accumulate: int = 1
+    """Batches (steps) whose gradients are averaged for one update."""
+
+    learning_rate: float = 1e-3
+    """Step size after the warm-up."""
+
+    warmup_steps: float = 0.0
+    """Steps over which the learning rate rises linearly from zero."""
+
+    decay_steps: float = 0.0
+    """Steps from start to end of the decay; 0 means the whole run."""
+
+    final_scale: float = 0.0
+    """Cosine: share of the learning rate that is left at the end."""
+
+    decay_rate: float = 0.1
+    """Exponential: factor reached at the end of the decay.  Plateau: factor of each cut."""
+
+    plateau_patience: float = 2.0
+    """Plateau: evaluations without improvement before the learning rate is cut."""
+
+    clip_norm: float = 1.0
+    """Largest global norm of the gradient; longer gradients are scaled down to it."""
+
+    weight_decay: float = 0.0
+    """Decay of weight matrices (biases and scales are left alone)."""
+
+    b1: float = 0.9
+    """Adam: decay of the mean of the gradient."""
+
+    b2: float = 0.999
+    """Adam and rmsprop: decay of the mean of the squared gradient."""
+
+    epsilon: float = 1e-8
+    """Adam and rmsprop: added to the root of the squared gradient."""
+
+    momentum: float = 0.9
+    """Sgd and rmsprop: decay of the sum of past updates."""
+
+    average_decay: float = 0.999
+    """Ema: decay of the averaged weights."""
+
+    average_start: float = 0.0
+    """Step at which averaging of the weights begins."""
+
+
+@dataclass(frozen=True)
+class FitConfig(OptimizerConfig):
+    """How long to train, and how often to look."""
+
+    steps: int = 1000
+    """Batches to train on."""
+
+    evaluate_every: int = 200
+    """Steps between evaluations on the dev split; each writes a checkpoint."""
+
+    dispatch: int = 20
+    """Steps that one call of the compiled program runs."""
+
+    patience: int = 0
+    """Evaluations without improvement before training stops early; 0 never stops."""
+
+    keep: int = 2
+    """Last checkpoints to keep, besides the best one."""
+
+    seed: int = 0
+    """Seed of initial weights, noise and the order of the data."""
+
+
+def hyper(config: OptimizerConfig, names: tuple[str, ...] = ()) -> dict[str, float]:
+    """Numbers that may be swept: the optimizer's, and the config's fields called ``names``."""
+    numbers = [field.name for field in fields(OptimizerConfig) if field.type in (float, "float")]
+    values = {name: float(getattr(config, name)) for name in (*numbers, *names)}
+    if not values["decay_steps"]:
+        values["decay_steps"] = float(getattr(config, "steps", 1))
+    return values
+
+
+class Metric(NamedTuple):
+    """The headline metric: a name among the task's metrics, and which way is better."""
+
+    name: str
+    lower_is_better: bool = True
+
+    def signed(self, value: float) -> float:
+        """The value with its sign turned so that lower is better."""
+        return value if self.lower_is_better else -value

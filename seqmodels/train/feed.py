@@ -1,0 +1,145 @@
+"""From a function of the step number to stacked batches on the device, ready before they are due.
+
+windows -> pieces of one shape -> stacked -> placed     (in a background thread)
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Protocol, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from seqmodels.types import PyTree
+
+T = TypeVar("T")
+
+
+class Batches(Protocol):
+    """Training data: step number -> one host batch, so that data position and step are one.
+
+    ``batch_axis`` (optional attribute) is a prefix pytree of a batch that tells the batch axis of
+    each leaf; it lets several devices share a batch.
+    """
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    def __call__(self, step: int) -> PyTree: ...
+
+
+def shape_of(batch: PyTree) -> Any:
+    """Hashable structure, shapes and dtypes of a pytree of arrays (traced, abstract or not)."""
+    leaves, structure = jax.tree.flatten(batch)
+    return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def pieces(batches: Callable[[int], PyTree], start: int, stop: int) -> Iterator[list[PyTree]]:
+    """Batches ``start..stop`` cut where shapes change.
+
+    A piece is the whole window, or else a power of two long: a scan is compiled for each length,
+    and this keeps lengths few.  What follows a cut does not depend on where the window began, so
+    a resumed run cuts as the uninterrupted one.
+    """
+    window = [batches(step) for step in range(start, stop)]
+    runs = [list(run) for _, run in groupby(window, key=shape_of)]
+    for run in runs:
+        while run:
+            size = len(run) if len(runs) == 1 else 1 << (len(run).bit_length() - 1)
+            yield run[:size]
+            run = run[size:]
+
+
+def windows(start: int, stop: int, *multiples: int) -> Iterator[tuple[int, int]]:
+    """Ranges that end at every multiple of each number, and at ``stop``."""
+    while start < stop:
+        end = min(stop, *((start // each + 1) * each for each in multiples))
+        yield start, end
+        start = end
+
+
+def stack(batches: Sequence[PyTree]) -> PyTree:
+    """K batches of one shape as one pytree with a leading axis K."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+
+
+def data_mesh(batches: Any) -> Mesh | None:
+    """All devices on one ``data`` axis; None where there is one, or the batch axis is not told."""
+    if jax.device_count() == 1 or getattr(batches, "batch_axis", None) is None:
+        return None
+    return Mesh(np.array(jax.devices()), ("data",))
+
+
+def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree:
+    """Put a stacked chunk on the device, or its batch axis over the devices of the mesh."""
+    if mesh is None:
+        return jax.device_put(chunk)
+
+    def sharding(leaf: np.ndarray, axis: int) -> NamedSharding:
+        divides = leaf.shape[axis + 1] % mesh.size == 0
+        spec = [None] * (axis + 1) + ["data"] if divides else []
+        return NamedSharding(mesh, PartitionSpec(*spec))
+
+    axes = jax.tree.broadcast(batch_axis, chunk)
+    return jax.device_put(chunk, jax.tree.map(sharding, chunk, axes))
+
+
+@contextmanager
+def feed(
+    batches: Batches, start: int, stop: int, dispatch: int, every: int = 1 << 60, mesh=None
+) -> Iterator[Iterator[tuple[PyTree, int]]]:
+    """Chunks of up to ``dispatch`` steps from ``start`` to ``stop``, each with its size."""
+
+    def chunks() -> Iterator[tuple[PyTree, int]]:
+        axis = getattr(batches, "batch_axis", None)
+        for window in windows(start, stop, dispatch, every):
+            for piece in pieces(batches, *window):
+                yield place(stack(piece), mesh, axis), len(piece)
+
+    ready = prefetch(chunks())
+    try:
+        yield ready
+    finally:
+        ready.close()
+
+
+def prefetch(items: Iterator[T], ahead: int = 2) -> Generator[T]:
+    """The same items, made in a background thread up to ``ahead`` early."""
+    ready: queue.Queue = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def put(item: Any) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((None, StopIteration()))
+        except BaseException as error:  # handed to the consumer, whatever it is
+            put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True, name="prefetch")
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,178 @@
+"""Fit a task: the host's side of training, around one compiled function."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqmodels.train.checkpoint import Checkpoints
+from seqmodels.train.config import FitConfig, Metric, hyper
+from seqmodels.train.feed import Batches, data_mesh, feed, shape_of
+from seqmodels.train.interrupt import Interrupted, listen
+from seqmodels.train.optimizer import observe
+from seqmodels.train.program import Program
+from seqmodels.train.records import Record, means, totals, train_record
+from seqmodels.train.state import (
+    TrainState,
+    evaluation_params,
+    init_state,
+    measure_chunk,
+    train_chunk,
+)
+from seqmodels.types import Params, PyTree, Task
+
+Log = Callable[[Record], None]
+
+
+class Fitted(NamedTuple):
+    """The state at the end, and every record on the way."""
+
+    state: TrainState
+    records: list[Record]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or the gradient is infinite or no number; says where, and what is left."""
+
+
+def start(
+    task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
+) -> TrainState:
+    """State before the first step, on the device; ``numbers`` defaults to the config's."""
+    values = {name: jnp.float32(x) for name, x in (numbers or hyper(config)).items()}
+
+    def init(values, key, batch):
+        return init_state(task, config, values, key, batch)
+
+    return jax.jit(init)(values, jax.random.key(config.seed), batches(0))
+
+
+def fit(
+    task: Task,
+    batches: Batches,
+    config: FitConfig,
+    *,
+    dev: Batches | None = None,
+    metric: Metric = Metric("loss"),
+    numbers: dict[str, float] | None = None,
+    state: TrainState | None = None,
+    checkpoints: Checkpoints | None = None,
+    logs: Sequence[Log] = (),
+) -> Fitted:
+    """Train to ``config.steps``, from ``state`` where one is given (it is consumed).
+
+    Every chunk and every evaluation makes a record, handed to each of ``logs``.  With
+    ``checkpoints`` the state is saved at every evaluation, at the end, and on Ctrl-C or SIGTERM,
+    which raise ``Interrupted``.
+    """
+    state = start(task, batches, config, numbers) if state is None else state
+    records: list[Record] = []
+    train = _Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))
+    evaluate = Evaluator(task, config.dispatch)
+    with listen() as requests, train.feed(state) as chunks:
+        for chunk, size in chunks:
+            state = train.advance(state, chunk, size)
+            due = train.is_due(state)
+            if due and dev is not None:
+                state = train.take_in(state, evaluate(evaluation_params(state), state.hyper, dev))
+            if due or requests.signal:
+                train.save(state)
+            if requests.signal:
+                raise Interrupted(requests.signal, int(state.step))
+            if due and train.has_stalled(state):
+                break
+    return Fitted(state, records)
+
+
+class Evaluator:
+    """``(params, hyper, batches) -> record``: exact means over one epoch, memory carried on."""
+
+    def __init__(self, task: Task, dispatch: int = 20):
+        self.task, self.dispatch = task, dispatch
+        self.program = Program(measure_chunk(task))
+
+    def __call__(self, params: Params, hyper: dict, batches: Batches) -> Record:
+        begin, compiled = time.perf_counter(), self.program.seconds
+        memory: PyTree = None
+        sums: dict[str, tuple[float, float]] = {}
+        stop = batches.steps_per_epoch
+        with feed(batches, 0, stop, self.dispatch, mesh=data_mesh(batches)) as chunks:
+            for chunk, _ in chunks:
+                memory = fitting_memory(self.task, params, memory, chunk)
+                memory, metrics = self.program(params, hyper, memory, chunk)
+                sums = totals(metrics, sums)
+        seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
+        return {**means(sums), "seconds": seconds}
+
+
+def fitting_memory(task: Task, params: Params, memory: PyTree, chunk: PyTree) -> PyTree:
+    """The memory, or a fresh one where the chunk's shape asks for another."""
+    first = jax.tree.map(lambda leaf: leaf[0], chunk)
+    wanted = jax.eval_shape(task.memory, params, first)
+    same = memory is not None and shape_of(memory) == shape_of(wanted)
+    return memory if same else task.memory(params, first)
+
+
+class _Trainer:
+    """What the loop of ``fit`` needs at hand."""
+
+    def __init__(self, task, batches, config, metric, checkpoints, logs):
+        self.task, self.batches, self.config, self.metric = task, batches, config, metric
+        self.checkpoints, self.logs = checkpoints, logs
+        self.program = Program(train_chunk(task, config), donate=(0,))
+        self.value: float | None = None  # headline of the last evaluation, until it is saved
+
+    def feed(self, state: TrainState):
+        config, span = self.config, (int(state.step), self.config.steps)
+        mesh = data_mesh(self.batches)
+        return feed(self.batches, *span, config.dispatch, config.evaluate_every, mesh)
+
+    def advance(self, state: TrainState, chunk: PyTree, size: int) -> TrainState:
+        memory = fitting_memory(self.task, state.params, state.memory, chunk)
+        compiled, begin = self.program.seconds, time.perf_counter()
+        state, metrics = self.program(state._replace(memory=memory), chunk)
+        metrics = jax.device_get(metrics)
+        seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
+        step = int(state.step)
+        self.check(metrics, step - size)
+        self.log(train_record(metrics, step, size, seconds, self.program.seconds, self.metric.name))
+        return state
+
+    def check(self, metrics: dict[str, Any], first: int) -> None:
+        """Stop at the first step whose loss or gradient is no finite number."""
+        good = np.isfinite(metrics["loss"]) & np.isfinite(metrics["gradient_norm"])
+        if good.all():
+            return
+        at = int(np.argmin(good))
+        last = self.checkpoints.last_path() if self.checkpoints else None
+        raise TrainingDiverged(
+            f"training diverged at step {first + at}: loss {metrics['loss'][at]:.4g}, learning "
+            f"rate {metrics['learning_rate'][at]:.4g}, gradient norm "
+            f"{metrics['gradient_norm'][at]:.4g}; last good checkpoint: {last or 'none'}"
+        )
+
+    def is_due(self, state: TrainState) -> bool:
+        step = int(state.step)
+        return step % self.config.evaluate_every == 0 or step == self.config.steps
+
+    def take_in(self, state: TrainState, record: Record) -> TrainState:
+        """Log an evaluation, and let the learning rate and early stopping know of it."""
+        self.log({"step": int(state.step), "split": "dev", **record})
+        self.value = self.metric.signed(record[self.metric.name])
+        plateau = observe(state.plateau, state.hyper, jnp.float32(self.value))
+        return state._replace(plateau=plateau)
+
+    def has_stalled(self, state: TrainState) -> bool:
+        return 0 < self.config.patience <= int(state.plateau.since_best)
+
+    def save(self, state: TrainState) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.save(state, self.value)
+        self.value = None
+
+    def log(self, record: Record) -> None:
+        for log in self.logs:
+            log(record)

@@ -1,0 +1,44 @@
+"""Records: one dict for every chunk trained and every evaluation, a line of metrics.jsonl each."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+Record = dict[str, Any]
+Sums = dict[str, tuple[float, float]]
+
+
+def totals(metrics: dict[str, Any], sums: Sums) -> Sums:
+    """Add the pairs ``(totals [K], counts [K])`` to the sums, in float64."""
+    metrics = jax.device_get(metrics)
+    return {
+        name: tuple(
+            old + float(np.sum(new, dtype=np.float64))
+            for old, new in zip(sums.get(name, (0.0, 0.0)), pair, strict=True)
+        )
+        for name, pair in metrics.items()
+    }
+
+
+def means(sums: Sums) -> dict[str, float]:
+    """Total by count, ``nan`` where nothing was counted."""
+    return {name: total / count if count else float("nan") for name, (total, count) in sums.items()}
+
+
+def train_record(
+    metrics: dict[str, Any], step: int, size: int, seconds: float, compile: float, counted: str
+) -> Record:
+    """What one chunk of ``size`` steps tells; ``per_second`` counts what ``counted`` counts."""
+    pairs = totals({name: pair for name, pair in metrics.items() if isinstance(pair, tuple)}, {})
+    count = pairs[counted][1] if counted in pairs else float(size)
+    return {
+        "step": step,
+        "split": "train",
+        **means(pairs),
+        **{name: float(np.mean(metrics[name])) for name in ("loss", "gradient_norm", "clipped")},
+        "learning_rate": float(metrics["learning_rate"][-1]),
+        "per_second": count / seconds,
+        "seconds": seconds,
+        "compile_seconds": compile,
+    }
