@@ -87,24 +87,26 @@ def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tup
 
         steps[j] = min_i steps[i] + (count[j] - count[i]) bound[j]
 
-    Candidates are quantiles, so that no bucket is left with a handful of examples.
+    Candidates are quantiles: a bucket of a handful of examples would make a batch mostly padding.
     """
     shares = np.arange(1, 4 * buckets + 1) / (4 * buckets)
     quantiles = np.unique(np.quantile(lengths, shares, method="inverted_cdf"))
     bounds = [int(bound) for bound in quantiles]
     counts = [int((lengths <= bound).sum()) for bound in bounds]
-    best = [(count * bound, (bound,)) for count, bound in zip(counts, bounds, strict=True)]
-    for _ in range(buckets - 1):
-        best = [
-            min(
-                best[j],
-                *(
-                    (best[i][0] + (counts[j] - counts[i]) * bounds[j], (*best[i][1], bounds[j]))
-                    for i in range(j)
-                ),
-            )
-            for j in range(len(bounds))
+
+    def extended(best: list, j: int) -> tuple[int, tuple[int, ...]]:
+        """The fewest padded steps up to bound j with one bucket more, and the bounds chosen."""
+        grown = [
+            (steps + (counts[j] - counts[i]) * bounds[j], (*chosen, bounds[j]))
+            for i, (steps, chosen) in enumerate(best[:j])
         ]
+        return min([best[j], *grown])
+
+    best: list[tuple[int, tuple[int, ...]]] = [
+        (count * bound, (bound,)) for count, bound in zip(counts, bounds, strict=True)
+    ]
+    for _ in range(buckets - 1):
+        best = [extended(best, j) for j in range(len(bounds))]
     return best[-1][1]
 
 

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,9 +99,24 @@ def test_each_ragged_field_has_its_own_length():
     assert batch.fields["labels"].mask.shape == (3, 2)
 
 
-def test_bounds_hold_equally_many_examples():
-    assert length_bounds(np.arange(1, 101), 4) == (25, 50, 75, 100)
-    assert length_bounds(np.full(9, 5), 4) == (5,)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(3, 4))
+def test_bounds_pad_least(lengths, buckets):
+    """Against every choice; few lengths, so that each is a candidate."""
+
+    def steps(bounds):
+        return sum(min(bound for bound in bounds if bound >= length) for length in lengths)
+
+    longest = max(lengths)
+    choices = combinations(sorted(set(lengths) - {longest}), min(buckets, len(set(lengths))) - 1)
+    expected = min(steps((*choice, longest)) for choice in choices)
+    bounds = length_bounds(np.array(lengths), buckets)
+    assert len(bounds) <= buckets
+    assert steps(bounds) == expected
+
+
+def test_even_lengths_make_even_buckets_and_an_outlier_its_own():
+    assert length_bounds(np.arange(1, 6401), 4) == (1600, 3200, 4800, 6400)
+    assert length_bounds(np.array([*[3] * 50, *[4] * 49, 1000]), 4) == (3, 4, 1000)
 
 
 @pytest.mark.parametrize(
