@@ -39,7 +39,7 @@ def read_documents(path: str | Path) -> list[Document]:
     path = Path(path).expanduser()
     documents = list(_walk(path)) if path.is_dir() else [Document(path.name, read_text(path))]
     if not any(document.text.strip() for document in documents):
-        what = "holds no readable text files" if path.is_dir() else "is empty"
+        what = "holds no text files in UTF-8" if path.is_dir() else "is empty"
         raise UserError(f"{path} {what}: give a text file, or a folder that has some")
     return documents
 

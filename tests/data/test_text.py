@@ -48,7 +48,7 @@ def test_bad_files_are_told(tmp_path, content, message):
 def test_missing_files_and_empty_folders_are_told(tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*nowhere: No such file"):
         read_documents(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no readable text files"):
+    with pytest.raises(UserError, match="holds no text files in UTF-8"):
         read_documents(tmp_path)
 
 
