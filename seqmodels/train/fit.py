@@ -42,12 +42,34 @@ def start(
     task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
 ) -> TrainState:
     """State before the first step, on the device; ``numbers`` defaults to the config's."""
-    values = {name: jnp.float32(x) for name, x in (numbers or hyper(config)).items()}
+    return jax.jit(_initial(task, config))(*_seeds(config, numbers), batches(0))
 
-    def init(values, key, batch):
-        return init_state(task, config, values, key, batch)
 
-    return jax.jit(init)(values, jax.random.key(config.seed), batches(0))
+def resume(
+    task: Task,
+    batches: Batches,
+    config: FitConfig,
+    checkpoints: Checkpoints,
+    numbers: dict[str, float] | None = None,
+) -> TrainState:
+    """State of the newest whole checkpoint, with the numbers that the config has now."""
+    values, key = _seeds(config, numbers)
+
+    def abstract(step: int) -> TrainState:
+        # The memory has the shape that the last batch asked for.
+        batch = batches(max(step - 1, 0))
+        return jax.eval_shape(_initial(task, config), values, key, batch)
+
+    return checkpoints.restore(abstract)._replace(hyper=values)
+
+
+def _initial(task: Task, config: FitConfig) -> Callable[..., TrainState]:
+    return lambda values, key, batch: init_state(task, config, values, key, batch)
+
+
+def _seeds(config: FitConfig, numbers: dict[str, float] | None) -> tuple[dict, jax.Array]:
+    values = hyper(config) if numbers is None else numbers
+    return {name: jnp.float32(x) for name, x in values.items()}, jax.random.key(config.seed)
 
 
 def fit(
@@ -72,18 +94,22 @@ def fit(
     records: list[Record] = []
     train = _Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))
     evaluate = Evaluator(task, config.dispatch)
-    with listen() as requests, train.feed(state) as chunks:
-        for chunk, size in chunks:
-            state = train.advance(state, chunk, size)
-            due = train.is_due(state)
-            if due and dev is not None:
-                state = train.take_in(state, evaluate(evaluation_params(state), state.hyper, dev))
-            if due or requests.signal:
-                train.save(state)
-            if requests.signal:
-                raise Interrupted(requests.signal, int(state.step))
-            if due and train.has_stalled(state):
-                break
+    try:
+        with listen() as requests, train.feed(state) as chunks:
+            for chunk, size in chunks:
+                state = train.advance(state, chunk, size)
+                due = train.is_due(state)
+                if due and dev is not None:
+                    weights = evaluation_params(state)
+                    state = train.take_in(state, evaluate(weights, state.hyper, dev))
+                if due or requests.signal:
+                    train.save(state)
+                if requests.signal:
+                    raise Interrupted(requests.signal, int(state.step))
+                if due and train.has_stalled(state):
+                    break
+    finally:
+        train.finish()
     return Fitted(state, records)
 
 
@@ -172,6 +198,10 @@ class _Trainer:
         if self.checkpoints is not None:
             self.checkpoints.save(state, self.value)
         self.value = None
+
+    def finish(self) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.wait()
 
     def log(self, record: Record) -> None:
         for log in self.logs:
