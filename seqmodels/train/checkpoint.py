@@ -72,9 +72,9 @@ class Checkpoints:
     def best(self) -> int | None:
         """Step of the lowest value; the last step where nothing was evaluated."""
         steps = self.steps()
-        values = {step: _seal(self.directory / str(step)).get("value") for step in steps}
-        ranked = [step for step in steps if values[step] is not None]
-        return min(ranked, key=lambda step: values[step]) if ranked else max(steps, default=None)
+        values = [(_seal(self.directory / str(step)).get("value"), step) for step in steps]
+        ranked = [(value, step) for value, step in values if value is not None]
+        return min(ranked)[1] if ranked else max(steps, default=None)
 
     def last_path(self) -> Path | None:
         """The newest checkpoint that is whole."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
+from seqmodels.errors import UserError
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -88,6 +90,37 @@ class FitConfig(OptimizerConfig):
 
     seed: int = 0
     """Seed of initial weights, noise and the order of the data."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "evaluate_every", "dispatch", "accumulate", "keep"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} must be 1 or more")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What becomes of the run."""
+
+    name: str | None = None
+    """Name of the run's directory; numbered where none is given."""
+
+    runs: str = "runs"
+    """Directory of all runs."""
+
+    resume: str | None = None
+    """Run directory to go on with; its config holds, except for flags given here."""
+
+    overwrite: bool = False
+    """Replace an existing run of this name."""
+
+    smoke: bool = False
+    """A tiny run of seconds that writes everything a full run writes."""
+
+    profile: int = 0
+    """Steps to trace with jax.profiler, into the run's profile directory."""
+
+    tensorboard: bool = False
+    """Write TensorBoard files as well."""
 
 
 def hyper(config: OptimizerConfig, names: tuple[str, ...] = ()) -> dict[str, float]:

@@ -54,10 +54,11 @@ def pieces(batches: Callable[[int], PyTree], start: int, stop: int) -> Iterator[
             run = run[size:]
 
 
-def windows(start: int, stop: int, *multiples: int) -> Iterator[tuple[int, int]]:
-    """Ranges that end at every multiple of each number, and at ``stop``."""
+def windows(start: int, stop: int, dispatch: int, every: int) -> Iterator[tuple[int, int]]:
+    """Ranges of ``dispatch`` steps counted from each multiple of ``every``, where one ends too."""
     while start < stop:
-        end = min(stop, *((start // each + 1) * each for each in multiples))
+        passed = start % every
+        end = min(stop, start - passed + every, start + dispatch - passed % dispatch)
         yield start, end
         start = end
 

@@ -25,6 +25,7 @@ from seqmodels.train.state import (
 from seqmodels.types import Params, PyTree, Task
 
 Log = Callable[[Record], None]
+LOSS = Metric("loss")
 
 
 class Fitted(NamedTuple):
@@ -78,7 +79,7 @@ def fit(
     config: FitConfig,
     *,
     dev: Batches | None = None,
-    metric: Metric = Metric("loss"),
+    metric: Metric = LOSS,
     numbers: dict[str, float] | None = None,
     state: TrainState | None = None,
     checkpoints: Checkpoints | None = None,

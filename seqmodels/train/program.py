@@ -19,7 +19,7 @@ class Program:
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        if jax.config.jax_disable_jit:
+        if jax.config.jax_disable_jit or jax.config.jax_debug_nans:  # type: ignore[attr-defined]
             return self.function(*arguments)
         shapes = shape_of(arguments)
         if shapes not in self.compiled:

@@ -12,13 +12,14 @@ Sums = dict[str, tuple[float, float]]
 def totals(metrics: dict[str, Any], sums: Sums) -> Sums:
     """Add the pairs ``(totals [K], counts [K])`` to the sums, in float64."""
     metrics = jax.device_get(metrics)
-    return {
-        name: tuple(
-            old + float(np.sum(new, dtype=np.float64))
-            for old, new in zip(sums.get(name, (0.0, 0.0)), pair, strict=True)
+    sums = dict(sums)
+    for name, (total, count) in metrics.items():
+        old_total, old_count = sums.get(name, (0.0, 0.0))
+        sums[name] = (
+            old_total + float(np.sum(total, dtype=np.float64)),
+            old_count + float(np.sum(count, dtype=np.float64)),
         )
-        for name, pair in metrics.items()
-    }
+    return sums
 
 
 def means(sums: Sums) -> dict[str, float]:

@@ -1,0 +1,172 @@
+"""The commands that every experiment shares, built from an ``Experiment``.
+
+Nothing heavy is imported before the flags are parsed, so that ``--help`` is instant; experiments
+import jax and the library inside their functions for the same reason.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional
+
+from seqmodels.errors import UserError
+from seqmodels.train.config import FitConfig, Metric, RunOptions
+from seqmodels.train.experiment import Baseline, Data, Experiment, Run, load_run
+from seqmodels.train.run_directory import RunDirectory
+
+__all__ = ["Baseline", "Data", "Experiment", "FitConfig", "Metric", "Run", "load_run", "main"]
+
+Action = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how programs run."""
+
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """Kind of device; auto takes the fastest there is."""
+
+    jit: bool = True
+    """Compile programs; without, every operation runs by itself, for debugging."""
+
+    debug_nans: bool = False
+    """Stop with a traceback at the operation that first makes a NaN."""
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    """What to measure on."""
+
+    data: str | None = None
+    """Other data than the run was trained on, in the same format."""
+
+
+def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(status(experiment, list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def status(experiment: Experiment, arguments: list[str]) -> int:
+    """0 done, 1 diverged, 2 wrong use, 130 and 143 interrupted with everything saved."""
+    try:
+        action = parse(experiment, arguments)
+        return action() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | None]:
+    """The action that the arguments ask for; ``train`` where they name none."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["train", *arguments]
+    commands = {
+        "train": _train_command(experiment, _default_config(experiment, arguments)),
+        "evaluate": _evaluate_command(experiment),
+        **{name: _command(experiment, *each) for name, each in experiment.commands.items()},
+    }
+    return tyro.extras.subcommand_cli_from_dict(
+        commands, prog=program(experiment), description=experiment.about, args=arguments
+    )
+
+
+def program(experiment: Experiment) -> str:
+    """The words that start this experiment."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    name = spec.name if spec and "." in spec.name else f"experiments.{experiment.name}"
+    return f"python -m {name}"
+
+
+def _default_config(experiment: Experiment, arguments: list[str]) -> FitConfig:
+    """What holds where no flag says otherwise: the resumed run's config, or the smoke test's."""
+    resumed = _value_of("--resume", arguments)
+    if resumed is not None:
+        return RunDirectory.open(resumed, experiment.name).config(experiment.config)
+    config = experiment.config()
+    return replace(config, **experiment.smoke) if "--smoke" in arguments else config
+
+
+def _value_of(flag: str, arguments: list[str]) -> str | None:
+    for index, argument in enumerate(arguments):
+        if argument == flag and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith(flag + "="):
+            return argument.removeprefix(flag + "=")
+    return None
+
+
+def _train_command(experiment: Experiment, default: FitConfig) -> Callable[..., Action]:
+    def train(config, options, machine):
+        """Train a model; the default command."""
+        return partial(_run, "train", machine, experiment, program(experiment), config, options)
+
+    types = {"config": type(default), "options": RunOptions, "machine": Machine}
+    return _typed(train, types, (default, RunOptions(), Machine()))
+
+
+def _evaluate_command(experiment: Experiment) -> Callable[..., Action]:
+    def evaluate(run, arguments, machine):
+        """Measure a trained run on its dev and test splits."""
+        return partial(_run, "evaluate", machine, experiment, run, arguments.data)
+
+    return _typed(evaluate, {"arguments": EvaluateArguments, "machine": Machine}, (Machine(),))
+
+
+def _command(experiment: Experiment, kind: type, function: Callable) -> Callable[..., Action]:
+    def command(run, arguments, machine):
+        return partial(_run, "apply", machine, experiment, run, function, arguments)
+
+    command.__doc__ = function.__doc__
+    return _typed(command, {"arguments": kind, "machine": Machine}, (Machine(),))
+
+
+def _typed(function: Callable, types: dict[str, type], defaults: tuple) -> Callable[..., Action]:
+    """Give a function the annotations that tyro reads flags from."""
+    run = {} if "config" in types else {"run": Positional[str]}
+    flags: dict[str, Any] = {name: OmitArgPrefixes[kind] for name, kind in types.items()}  # type: ignore
+    function.__annotations__ = {**run, **flags}
+    function.__defaults__ = defaults
+    return function
+
+
+def _run(name: str, machine: Machine, *arguments: Any) -> int | None:
+    prepare(machine)
+    from seqmodels.train import session
+
+    return getattr(session, name)(*arguments)
+
+
+def prepare(machine: Machine) -> None:
+    """Set jax up: device, persistent compilation cache, debugging."""
+    import logging
+
+    import jax
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of each file it writes
+    if machine.device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    elif machine.device != "auto":
+        _require(machine.device)
+    jax.config.update("jax_disable_jit", not machine.jit)
+    jax.config.update("jax_debug_nans", machine.debug_nans)
+    if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "seqmodels" / "jax"))
+
+
+def _require(kind: str) -> None:
+    import jax
+
+    try:
+        device = jax.devices(kind)[0]
+    except RuntimeError as error:
+        found = jax.default_backend()
+        raise UserError(f"--device {kind}: there is none here, only {found}") from error
+    if jax.default_backend() != device.platform:
+        jax.config.update("jax_default_device", device)
