@@ -36,9 +36,10 @@ def unroll(
     key: draws the noise of stochastic wraps; without it they are deterministic.
     chunk: rematerialise in chunks of this many steps; backprop holds T/chunk + chunk carries.
     clip_gradient: bound on each element of the carry's cotangent, at every step backwards.
-    engine: "auto", "scan", "fused", "associative", "cudnn", or a configured one, ``Scan(unroll=4)``.
+    engine: "auto", "scan", "fused", "associative", ..., or a configured one: ``Scan(unroll=4)``.
     """
     check(cell, xs, mask, resets, chunk)
+    carry = starting(cell, params, xs.shape[1:-1], carry)
     if isinstance(cell.form, Composite):
         options = {"mask": mask, "resets": resets, "reverse": reverse, "key": key, "chunk": chunk}
         options |= {"clip_gradient": clip_gradient, "engine": engine}
@@ -62,6 +63,7 @@ def carries(
 ) -> tuple[Any, Carry]:
     """Like ``unroll`` by plain scan, but returns the carry after *every* step, ``[T, *B, ...]``."""
     check(cell, xs, mask, resets, None)
+    carry = starting(cell, params, xs.shape[1:-1], carry)
     problem = make_problem(cell, params, xs, carry, mask, resets, key, None)
     _, outs = Scan().run(problem, keep=True)
     return outs
@@ -69,11 +71,6 @@ def carries(
 
 def make_problem(cell, params, xs, carry, mask, resets, key, clip) -> Problem:
     """The arguments of ``unroll`` as an engine wants them: noise drawn, padding cleared."""
-    start = cell.start(params, xs.shape[1:-1])
-    if carry is None:
-        carry = start
-    else:
-        check_carry(carry, start)
     inputs: Any = xs if mask is None else where(mask, xs, jnp.zeros_like(xs))
     if key is not None and cell.draw is not None:
         params, noise = cell.draw(params, key, xs.shape[0], xs.shape[1:-1])
@@ -117,25 +114,27 @@ def check(cell: Cell, xs: Array, mask: Any, resets: Any, chunk: int | None) -> N
         raise UserError(f"xs has shape {xs.shape}: it must be [T, ..., features], time first")
     if cell.size is not None and xs.shape[-1] != cell.size:
         raise UserError(
-            f"xs has {xs.shape[-1]} features in its last axis, but the cell was built for {cell.size}"
+            f"xs has {xs.shape[-1]} features in its last axis; the cell was built for {cell.size}"
         )
     for name, value in (("mask", mask), ("resets", resets)):
         if value is None:
             continue
         if value.dtype != jnp.bool_:
-            raise UserError(
-                f"{name} has dtype {value.dtype}: it must be bool, True where it applies"
-            )
+            raise UserError(f"{name} has dtype {value.dtype}: it must be bool")
         if value.shape != xs.shape[:-1]:
             raise UserError(
-                f"{name} has shape {value.shape}: it must be {xs.shape[:-1]}, as xs without features"
+                f"{name} has shape {value.shape}: it must be xs without features, {xs.shape[:-1]}"
             )
     if chunk is not None and not 0 < chunk <= max(xs.shape[0], 1):
         raise UserError(f"chunk={chunk} must lie between 1 and the length {xs.shape[0]}")
 
 
-def check_carry(carry: Carry, start: Carry) -> None:
-    """A given carry must look like the cell's own."""
+def starting(cell: Cell, params: Params, batch_shape: tuple[int, ...], carry: Any) -> Carry:
+    """The carry to begin from: the one that was given, if it looks like the cell's own."""
+    start = cell.start(params, batch_shape)
+    if carry is None:
+        return start
     given, wanted = (jax.tree.map(lambda a: (a.shape, str(a.dtype)), c) for c in (carry, start))
     if given != wanted:
         raise UserError(f"carry does not fit the cell: got {given}, wanted {wanted}")
+    return carry

@@ -1,6 +1,35 @@
 """The cells, one recurrence to a file, and their names for configurations."""
 
+from seqmodels.cells.additive import additive_memory
+from seqmodels.cells.carry_track import carry_track_lstm
+from seqmodels.cells.gru import gru
+from seqmodels.cells.gru_before import gru_before
+from seqmodels.cells.lru import lru
 from seqmodels.cells.lstm import lstm
+from seqmodels.cells.mgu import mgu
+from seqmodels.cells.mingru import min_gru
+from seqmodels.cells.minlstm import min_lstm
+from seqmodels.cells.preactivation import preactivation_rnn
+from seqmodels.cells.rglru import rg_lru
 from seqmodels.cells.rnn import irnn, rnn
+from seqmodels.cells.slstm import slstm
+from seqmodels.cells.start import learned_start
 
-CELLS = {"rnn": rnn, "irnn": irnn, "lstm": lstm}
+__all__ = ["CELLS", "learned_start"]
+
+CELLS = {
+    "rnn": rnn,
+    "irnn": irnn,
+    "preactivation_rnn": preactivation_rnn,
+    "additive_memory": additive_memory,
+    "lstm": lstm,
+    "carry_track_lstm": carry_track_lstm,
+    "gru": gru,
+    "gru_before": gru_before,
+    "mgu": mgu,
+    "slstm": slstm,
+    "min_gru": min_gru,
+    "min_lstm": min_lstm,
+    "lru": lru,
+    "rg_lru": rg_lru,
+}

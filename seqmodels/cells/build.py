@@ -1,6 +1,5 @@
-"""What the cells share: matmuls with a compute dtype, initial states, and structured -> step."""
+"""What the cells share: matmuls with a compute dtype, initial states, and form -> step."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.errors import UserError
-from seqmodels.types import Array, Carry, Cell, Float, Params, Structured
+from seqmodels.types import Array, Carry, Cell, Float, Linear, Params, Structured
 
 Initializer = Callable[..., Array]
 DType = Any
@@ -23,7 +22,8 @@ def check_dtype(param_dtype: DType) -> DType:
     wanted = jnp.dtype(param_dtype)
     if wanted.itemsize == 8 and not jax.config.jax_enable_x64:
         raise UserError(
-            f"param_dtype={wanted.name} needs 64-bit mode: jax.config.update('jax_enable_x64', True)"
+            f"param_dtype={wanted.name} needs 64-bit mode: "
+            "jax.config.update('jax_enable_x64', True)"
         )
     return wanted
 
@@ -43,6 +43,19 @@ def rows(vector: Float[Array, " H"], like: Float[Array, "*B H"]) -> Float[Array,
     return jnp.broadcast_to(vector.astype(like.dtype), like.shape)
 
 
+def affine(
+    x: Float[Array, "*B D"], w: Float[Array, "D H"], b: Float[Array, " H"]
+) -> Float[Array, "*B H"]:
+    """``x @ w + b``, computed as ``dot`` does."""
+    u = dot(x, w)
+    return u + rows(b, u)
+
+
+def cast(params: Params, dtype: DType, *names: str) -> Params:
+    """The parameters with the named matrices in the compute dtype."""
+    return params | {name: params[name].astype(dtype) for name in names}
+
+
 def recur(h: Float[Array, "*B H"], kernel: Float[Array, "*N H1 GH"]) -> Float[Array, "*C"]:
     """The recurrent matmul: ``h @ kernel``, block by block where the kernel is [N, H/N, G*H/N]."""
     if kernel.ndim == 2:
@@ -52,9 +65,31 @@ def recur(h: Float[Array, "*B H"], kernel: Float[Array, "*N H1 GH"]) -> Float[Ar
 
 
 def gate_init(init: Initializer, key: jax.Array, size: int, hidden: int, gates: int, dtype: DType):
-    """A [size, gates*hidden] matrix whose gates are drawn one by one, so that fan-out is per gate."""
+    """A [size, gates*hidden] matrix, gate by gate, so that fan-out is that of one gate."""
     keys = jax.random.split(key, gates)
     return jnp.concatenate([init(k, (size, hidden), dtype) for k in keys], axis=-1)
+
+
+def gate_scale(hidden: int, gates: int, linear: tuple[int, ...]) -> Float[Array, " GH"]:
+    """A half for the columns of sigmoid gates, since sigma(z) = tanh(z / 2) / 2 + 1 / 2.
+
+    XLA's CPU backend vectorises one ``tanh`` over all gates; several sigmoids come out as scalar
+    code, five times slower.
+    """
+    return jnp.repeat(jnp.array([1.0 if g in linear else 0.5 for g in range(gates)]), hidden)
+
+
+def half(t: Array) -> Array:
+    """The sigmoid gate whose halved pre-activation went through tanh."""
+    return 0.5 * t + 0.5
+
+
+def normalise(z: Float[Array, "*B H"], epsilon: float = 1e-5) -> Float[Array, "*B H"]:
+    """Zero mean and unit variance along the last axis."""
+    mean = jnp.mean(z, axis=-1, keepdims=True)
+    centred = z - mean
+    variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
+    return centred * jax.lax.rsqrt(variance + epsilon)
 
 
 def zero_start(*sizes: int, dtype: DType) -> Callable[[Params, tuple[int, ...]], Carry]:
@@ -88,12 +123,22 @@ def structured_step(form: Structured, prepared: Params, carry: Carry, x: Any) ->
     return form.update(prepared, carry, u, a)
 
 
+def linear_cell(
+    init: Callable[[jax.Array], Params],
+    start: Callable[[Params, tuple[int, ...]], Carry],
+    form: Linear,
+    size: int,
+) -> Cell:
+    """A cell whose ``step`` follows from its linear form."""
+
+    def step(params: Params, h: Array, x: Any) -> tuple[Array, Any]:
+        a, b = form.elements(params, x)
+        h = jnp.logaddexp(a + h, b) if form.log else a * h + b
+        return h, form.read(params, h, x)
+
+    return Cell(init, start, step, form=form, size=size)
+
+
 def split_gates(z: Float[Array, "*B GH"], gates: int) -> Sequence[Float[Array, "*B H"]]:
     """The G gates that lie side by side in the last axis."""
     return jnp.split(z, gates, axis=-1)
-
-
-def uniform_fan(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> Array:
-    """U(-1/sqrt(H), 1/sqrt(H)) by the last axis, PyTorch's initialisation of recurrent layers."""
-    bound = 1.0 / math.sqrt(shape[-1])
-    return jax.random.uniform(key, shape, dtype, -bound, bound)

@@ -11,7 +11,10 @@ from seqmodels.cells.build import (
     check_dtype,
     dot,
     gate_init,
+    gate_scale,
     glorot,
+    half,
+    normalise,
     orthogonal,
     rows,
     split_gates,
@@ -25,28 +28,6 @@ from seqmodels.types import Array, Cell, Float, Params, Structured
 class LSTMCarry(NamedTuple):
     h: Float[Array, "*B P"]
     c: Float[Array, "*B H"]
-
-
-def gate_scale(hidden: int, gates: int, linear: tuple[int, ...]) -> Float[Array, " GH"]:
-    """A half for the columns of sigmoid gates, since sigma(z) = tanh(z / 2) / 2 + 1 / 2.
-
-    XLA's CPU backend vectorises one ``tanh`` over all gates; several sigmoids come out as scalar
-    code, five times slower.
-    """
-    return jnp.repeat(jnp.array([1.0 if g in linear else 0.5 for g in range(gates)]), hidden)
-
-
-def half(t: Array) -> Array:
-    """The sigmoid gate whose halved pre-activation went through tanh."""
-    return 0.5 * t + 0.5
-
-
-def normalise(z: Float[Array, "*B H"], epsilon: float = 1e-5) -> Float[Array, "*B H"]:
-    """Zero mean and unit variance along the last axis."""
-    mean = jnp.mean(z, axis=-1, keepdims=True)
-    centred = z - mean
-    variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
-    return centred * jax.lax.rsqrt(variance + epsilon)
 
 
 def lstm(

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from seqmodels.cells.build import (
     DType,
     Initializer,
+    affine,
+    cast,
     check_dtype,
-    dot,
     glorot,
     orthogonal,
-    rows,
     structured_cell,
     zero_start,
     zeros,
@@ -47,11 +47,10 @@ def rnn(
         }
 
     def prepare(params: Params) -> Params:
-        return params | {name: params[name].astype(compute) for name in ("wx", "wh")}
+        return cast(params, compute, "wx", "wh")
 
     def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B H"]:
-        u = dot(x, params["wx"])
-        return u + rows(params["b"], u)
+        return affine(x, params["wx"], params["b"])
 
     def update(params: Params, h: Carry, u: Array, a: Array) -> tuple[Carry, Array]:
         h = activation(u + a)
