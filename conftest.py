@@ -1,4 +1,4 @@
-"""Type checks of every array argument, strict promotion, and small helpers for all tests."""
+"""For all tests and doctests: type checks of every array argument, strict promotion, eight devices."""
 
 import os
 
