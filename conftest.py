@@ -1,4 +1,4 @@
-"""For all tests and doctests: type checks of every array argument, strict promotion, eight devices."""
+"""For all tests and doctests: type checks of array arguments, strict promotion, eight devices."""
 
 import os
 

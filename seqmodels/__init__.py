@@ -1,0 +1,10 @@
+"""Functional JAX for recurrent sequence models.
+
+Every name is imported from the file that defines it::
+
+    from seqmodels.cells import lstm
+    from seqmodels.unroll import unroll
+    from seqmodels.wrap import stack
+
+This file imports nothing, so that a command line can show its help before JAX is loaded.
+"""
