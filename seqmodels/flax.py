@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx, traverse_util
 
-from seqmodels.types import Carry, Cell, Layer, Params
+from seqmodels.types import Carry, Cell, Layer, Params, PyTree
 from seqmodels.unroll import unroll
 
 
@@ -25,9 +25,8 @@ def layer(module: Callable[..., nnx.Module], *args: Any, **options: Any) -> Laye
     def build(key: jax.Array) -> nnx.Module:
         return module(*args, **options, rngs=nnx.Rngs(key))
 
-    graph, noise, rest = nnx.split(
-        nnx.eval_shape(build, jax.eval_shape(lambda: jax.random.key(0))), nnx.RngState, ...
-    )
+    shapes = nnx.eval_shape(lambda: build(jax.random.key(0)))
+    graph, *(noise, rest) = nnx.split(shapes, nnx.RngState, ...)
 
     def init(key: jax.Array) -> Params:
         return to_dict(nnx.state(build(key), nnx.Not(nnx.RngState)))
@@ -41,13 +40,13 @@ def layer(module: Callable[..., nnx.Module], *args: Any, **options: Any) -> Laye
     return Layer(init, apply)
 
 
-def to_dict(state: nnx.State) -> Params:
+def to_dict(state: PyTree) -> Params:
     """The arrays of a state in nested dicts; the places in a list become names, "0", "1", ..."""
     flat = traverse_util.flatten_dict(nnx.to_pure_dict(state))
     return traverse_util.unflatten_dict({tuple(map(str, p)): array for p, array in flat.items()})
 
 
-def from_dict(state: nnx.State, params: Params) -> nnx.State:
+def from_dict(state: PyTree, params: Params) -> PyTree:
     """The state that ``to_dict`` took apart; only parameters let gradients through."""
     flat = traverse_util.flatten_dict(params)
 
@@ -59,7 +58,7 @@ def from_dict(state: nnx.State, params: Params) -> nnx.State:
     return nnx.map_state(value, state)
 
 
-def seeded(state: nnx.State, key: jax.Array | None) -> nnx.State:
+def seeded(state: PyTree, key: jax.Array | None) -> PyTree:
     """The random streams of a module, each from its own key and counting from zero."""
     key = jax.random.key(0) if key is None else key  # merged, but not drawn from
     streams = [p for p, variable in nnx.to_flat_state(state) if isinstance(variable, nnx.RngKey)]
