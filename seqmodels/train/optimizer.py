@@ -44,7 +44,7 @@ class Plateau(NamedTuple):
 
 def optimizer(
     config: OptimizerConfig, hyper: Hyper, rate: Float[Array, ""]
-) -> optax.GradientTransformationExtraArgs:
+) -> optax.GradientTransformation:
     """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients."""
     decay = optax.add_decayed_weights(hyper["weight_decay"], mask=_matrices)
     rule = _rule(config.optimizer, hyper)
@@ -52,10 +52,13 @@ def optimizer(
     chain = optax.chain(
         _record_norm(), optax.clip_by_global_norm(hyper["clip_norm"]), *order, optax.scale(-rate)
     )
-    if config.accumulate > 1:
-        steps = optax.MultiSteps(chain, config.accumulate)
-        return optax.GradientTransformationExtraArgs(steps.init, steps.update)
-    return chain
+    steps = optax.MultiSteps(chain, config.accumulate) if config.accumulate > 1 else chain
+
+    def update(updates: PyTree, state: PyTree, params: Params = None):
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes its integer counts with floats
+            return steps.update(updates, state, params)
+
+    return optax.GradientTransformation(steps.init, update)
 
 
 def _rule(name: str, hyper: Hyper) -> optax.GradientTransformation:

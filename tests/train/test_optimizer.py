@@ -1,0 +1,207 @@
+"""Each optimizer, schedule and average against optax run by hand, and vmap over every number."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seqmodels.train.config import OptimizerConfig, hyper
+from seqmodels.train.optimizer import learning_rate, observe, optimizer, start_plateau
+from seqmodels.train.state import init_state, train_chunk
+from seqmodels.types import Task
+
+PARAMS = {"w": jnp.arange(6.0).reshape(2, 3) / 5, "b": jnp.array([0.5, -1.0, 2.0])}
+
+
+def numbers(config):
+    return {name: jnp.float32(value) for name, value in hyper(config).items()}
+
+
+def gradients(count):
+    random = np.random.default_rng(0)
+    return [
+        jax.tree.map(lambda p: jnp.asarray(random.normal(size=p.shape), jnp.float32), PARAMS)
+        for _ in range(count)
+    ]
+
+
+def run(transform, grads):
+    def step(carry, gradient):
+        params, state = carry
+        updates, state = transform.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *grads)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes integer counts with floats
+        return jax.lax.scan(step, (PARAMS, transform.init(PARAMS)), stacked)[0]
+
+
+def by_optax(name, rate, decay):
+    matrices = {"w": True, "b": False}
+    decayed = optax.add_decayed_weights(decay, mask=matrices)
+    last = {
+        "adam": [decayed, optax.adam(rate, b1=0.8, b2=0.9, eps=1e-6)],
+        "adamw": [optax.adamw(rate, 0.8, 0.9, 1e-6, weight_decay=decay, mask=matrices)],
+        "sgd": [decayed, optax.sgd(rate, momentum=0.7)],
+        "rmsprop": [decayed, optax.rmsprop(rate, decay=0.9, eps=1e-6, momentum=0.7)],
+    }[name]
+    return optax.chain(optax.clip_by_global_norm(1.5), *last)
+
+
+CONFIG = OptimizerConfig(
+    learning_rate=0.1, clip_norm=1.5, weight_decay=0.3, b1=0.8, b2=0.9, epsilon=1e-6, momentum=0.7
+)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
+def test_rule_is_optax_own(name):
+    config = dataclasses.replace(CONFIG, optimizer=name)
+    ours, _ = run(optimizer(config, numbers(config), jnp.float32(0.1)), gradients(6))
+    theirs, _ = run(by_optax(name, 0.1, 0.3), gradients(6))
+    # float32 rounding: clipping and decay are the same operations on other constants' types
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-6), ours, theirs)
+
+
+def test_norm_is_that_before_clipping():
+    gradient = gradients(1)
+    _, state = run(optimizer(CONFIG, numbers(CONFIG), jnp.float32(0.1)), gradient)
+    squares = [np.sum(np.square(np.float64(leaf))) for leaf in jax.tree.leaves(gradient)]
+    norm = optax.tree.get(state, "gradient_norm")
+    np.testing.assert_allclose(norm, np.sqrt(sum(squares)), rtol=1e-6)
+    assert norm > 1.5
+
+
+def test_accumulated_gradients_equal_their_mean():
+    config = dataclasses.replace(CONFIG, accumulate=3)
+    grads = gradients(6)
+    means = [jax.tree.map(lambda *g: sum(g) / 3.0, *grads[i : i + 3]) for i in (0, 3)]
+    ours, state = run(optimizer(config, numbers(config), jnp.float32(0.1)), grads)
+    theirs, _ = run(optimizer(CONFIG, numbers(CONFIG), jnp.float32(0.1)), means)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), ours, theirs)
+    norm = optax.tree.get(state, "gradient_norm")
+    np.testing.assert_allclose(norm, optax.tree.norm(means[1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "schedule"),
+    [
+        ({}, optax.constant_schedule(0.2)),
+        (
+            {"schedule": "cosine", "final_scale": 0.1, "decay_steps": 40},
+            optax.cosine_decay_schedule(0.2, 40, alpha=0.1),
+        ),
+        (
+            {"schedule": "exponential", "decay_rate": 0.05, "decay_steps": 40},
+            optax.exponential_decay(0.2, 40, 0.05, end_value=0.2 * 0.05),
+        ),
+    ],
+)
+@pytest.mark.parametrize("warmup", [0, 8])
+def test_schedule_is_optax_own(changes, schedule, warmup):
+    changes = {**changes, "learning_rate": 0.2, "warmup_steps": warmup}
+    changes["decay_steps"] = changes.get("decay_steps", 1) + warmup
+    config = OptimizerConfig(
+        **{k: v if isinstance(v, str) else float(v) for k, v in changes.items()}
+    )
+    steps = jnp.arange(60)
+    one = jnp.ones(())
+    ours = jax.vmap(lambda step: learning_rate(config, numbers(config), step, one))(steps)
+    late = [float(schedule(max(step - warmup, 0))) for step in range(60)]
+    rise = np.minimum(1, (np.arange(60) + 1) / max(warmup, 1))
+    np.testing.assert_allclose(ours, late * rise, rtol=1e-5, atol=1e-7)
+
+
+def test_plateau_is_optax_own():
+    config = OptimizerConfig(schedule="plateau", decay_rate=0.5, plateau_patience=2.0)
+    values = [3.0, 2.0, 2.5, 2.1, 2.2, 2.3, 1.0, 1.5, 1.5, 1.5]
+    theirs = optax.contrib.reduce_on_plateau(factor=0.5, patience=2, rtol=0.0, atol=1e-12)
+    ours, state = start_plateau(), theirs.init(jnp.zeros(()))
+    scales = []
+    with jax.numpy_dtype_promotion("standard"):
+        for value in values:
+            ours = observe(ours, numbers(config), jnp.float32(value))
+            _, state = theirs.update(jnp.zeros(()), state, value=value)
+            assert float(ours.scale) == float(state.scale)
+            scales.append(float(ours.scale))
+    assert scales[-1] == 0.125
+    rate = learning_rate(config, numbers(config), jnp.int32(0), ours.scale)
+    np.testing.assert_allclose(rate, 1e-3 * 0.125)
+
+
+def quadratic():
+    def loss(params, hyper, memory, batch, key):
+        error = batch["x"] @ params["w"] + params["b"] - batch["y"]
+        error += hyper["noise"] * jax.random.normal(key, error.shape)
+        return jnp.mean(error**2), (memory, {"error": (jnp.sum(error**2), jnp.float32(error.size))})
+
+    def init(key):
+        return {"w": jax.random.normal(key, (2, 3)), "b": jnp.zeros((1, 3))}
+
+    return Task(init, loss, lambda *arguments: arguments)
+
+
+def batches(count):
+    random = np.random.default_rng(1)
+    return {
+        "x": random.normal(size=(count, 5, 2)).astype(np.float32),
+        "y": random.normal(size=(count, 5, 3)).astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [("adam", "constant"), ("adamw", "cosine"), ("sgd", "exponential"), ("rmsprop", "plateau")],
+)
+def test_vmap_over_every_number_is_one_program_and_equals_runs_alone(name, schedule):
+    config = OptimizerConfig(optimizer=name, schedule=schedule, average="ema", accumulate=2)
+    base = {**numbers(config), "decay_steps": jnp.float32(12), "noise": jnp.float32(0.1)}
+    random = np.random.default_rng(2)
+    factors = {field: jnp.asarray(random.uniform(0.5, 0.99, 3), jnp.float32) for field in base}
+    population = {field: base[field] * factors[field] for field in base}
+    keys = jax.random.split(jax.random.key(0), 3)
+    data = batches(8)
+    first = jax.tree.map(lambda leaf: leaf[0], data)
+    task, traces = quadratic(), []
+
+    def train(values, key):
+        traces.append(name)
+        state = init_state(task, config, values, key, first)
+        return train_chunk(task, config)(state, data)
+
+    together = jax.jit(jax.vmap(train))
+    states, metrics = together(population, keys)
+    other, _ = together(jax.tree.map(lambda x: x * 0.9, population), keys)
+    assert len(traces) == 1, "other numbers must not compile anew"
+    assert not np.allclose(states.params["w"], other.params["w"])
+    alone = jax.jit(train)
+    for member in range(3):
+        values = jax.tree.map(lambda x: x[member], population)  # noqa: B023
+        state, infos = alone(values, keys[member])
+        pairs = (states.params, state.params), (states.average, state.average), (metrics, infos)
+        for many, one in pairs:
+            jax.tree.map(
+                lambda a, b: np.testing.assert_allclose(a[member], b, rtol=2e-4, atol=1e-5),  # noqa: B023
+                many,
+                one,
+            )
+
+
+@pytest.mark.parametrize(("average", "start"), [("uniform", 3.0), ("ema", 0.0)])
+def test_average_is_the_mean_then_the_moving_one(average, start):
+    config = OptimizerConfig(average=average, average_start=start, average_decay=0.75)
+    task, data = quadratic(), batches(9)
+    values = {**numbers(config), "noise": jnp.float32(0)}
+    first = jax.tree.map(lambda leaf: leaf[0], data)
+    state = init_state(task, config, values, jax.random.key(0), first)
+    expected = np.zeros((2, 3))
+    train = jax.jit(train_chunk(task, config))
+    for step in range(9):
+        batch = {name: leaf[step : step + 1] for name, leaf in data.items()}
+        state, _ = train(state, batch)
+        count = max(step - start, 0) + 1
+        rate = 1 / count if average == "uniform" else max(0.25, 1 / count)
+        expected = expected + rate * (np.float64(state.params["w"]) - expected)
+    np.testing.assert_allclose(state.average["w"], expected, rtol=1e-5)
