@@ -1,0 +1,1 @@
+"""Ratios of time and memory against other libraries: ``python -m benchmarks.run --help``."""

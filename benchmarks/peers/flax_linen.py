@@ -1,0 +1,38 @@
+"""Flax Linen: ``nn.RNN`` over ``nn.OptimizedLSTMCell``, ``nn.GRUCell``, ``nn.SimpleCell``."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from benchmarks.candidate import Candidate, Model, candidates
+from benchmarks.cases import Case, Data
+
+CELLS = {"rnn": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}
+
+
+class Network(nn.Module):
+    case: Case
+
+    @nn.compact
+    def __call__(self, xs, lengths):
+        dtype = jnp.dtype(self.case.dtype)
+        cell = lambda: CELLS[self.case.cell](self.case.hidden, dtype=dtype)  # noqa: E731
+        for _ in range(self.case.layers):
+            if self.case.bidirectional:
+                layer = nn.Bidirectional(nn.RNN(cell()), nn.RNN(cell()), time_major=True)
+            else:
+                layer = nn.RNN(cell(), time_major=True)
+            xs = layer(xs, seq_lengths=lengths)
+        return xs
+
+
+def build(case: Case, data: Data) -> dict[str, Candidate]:
+    lengths = None if data.lengths is None else jnp.asarray(data.lengths)
+
+    def make(key: jax.Array) -> Model:
+        network = Network(case)
+        xs = jnp.zeros((case.length, case.batch, case.hidden), case.dtype)
+        params = network.init(key, xs, lengths)
+        return Model(lambda params, xs: network.apply(params, xs, lengths), params)
+
+    return candidates(make, case, data)

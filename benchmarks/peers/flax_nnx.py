@@ -1,0 +1,36 @@
+"""Flax NNX: ``nnx.RNN``, taken apart by ``nnx.split`` so that ``jax.jit`` meets a pure function."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from benchmarks.candidate import Candidate, Model, candidates
+from benchmarks.cases import Case, Data
+
+CELLS = {"rnn": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}
+
+
+def build(case: Case, data: Data) -> dict[str, Candidate]:
+    dtype, size = jnp.dtype(case.dtype), case.hidden
+    lengths = None if data.lengths is None else jnp.asarray(data.lengths)
+
+    def layer(rngs: nnx.Rngs):
+        cell = lambda: CELLS[case.cell](size, size, dtype=dtype, rngs=rngs)  # noqa: E731
+        if not case.bidirectional:
+            return nnx.RNN(cell(), time_major=True, rngs=False)
+        pair = nnx.RNN(cell(), rngs=False), nnx.RNN(cell(), rngs=False)
+        return nnx.Bidirectional(*pair, time_major=True, rngs=False)
+
+    def make(key: jax.Array) -> Model:
+        rngs = nnx.Rngs(key)
+        layers = nnx.List([layer(rngs) for _ in range(case.layers)])
+        definition, params = nnx.split(layers)
+
+        def apply(params, xs):
+            for one in nnx.merge(definition, params):
+                xs = one(xs, seq_lengths=lengths, rngs=nnx.Rngs(0))  # for carries of zeros
+            return xs
+
+        return Model(apply, nnx.to_pure_dict(params))
+
+    return candidates(make, case, data)

@@ -1,0 +1,32 @@
+"""This library, through the public ``unroll``."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from benchmarks.candidate import Candidate, Model, Unsupported, candidates
+from benchmarks.cases import Case, Data
+from seqmodels.cells import CELLS
+from seqmodels.engines import Engine
+from seqmodels.types import Cell
+from seqmodels.unroll import unroll
+from seqmodels.wrap import bidirectional, stack
+
+
+def build(case: Case, data: Data, engine: str | Engine = "auto") -> dict[str, Candidate]:
+    if case.cell not in CELLS:
+        raise Unsupported(f"no {case.cell}")
+    make_cell: Callable[..., Cell] = CELLS[case.cell]
+    size = case.hidden
+    cells = [make_cell(size, size, dtype=case.dtype) for _ in range(case.layers)]
+    cell = cells[0] if case.layers == 1 else stack(*cells)
+    cell = bidirectional(cell) if case.bidirectional else cell
+    mask = None if data.lengths is None else jnp.arange(case.length)[:, None] < data.lengths
+
+    def make(key: jax.Array) -> Model:
+        return Model(
+            lambda params, xs: unroll(cell, params, xs, mask=mask, engine=engine)[0], cell.init(key)
+        )
+
+    return candidates(make, case, data)

@@ -1,0 +1,46 @@
+"""PyTorch: ``nn.RNN/LSTM/GRU``, packed sequences where lengths differ; eager, as it is fastest."""
+
+import os
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from benchmarks.candidate import Candidate
+from benchmarks.cases import Case, Data
+
+CELLS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+
+
+def build(case: Case, data: Data) -> dict[str, Candidate]:
+    """``members`` are a loop: ``torch.func.vmap`` has no rule for these layers."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # as many as XLA takes
+    dtype = getattr(torch, case.dtype)
+    options = {"num_layers": case.layers, "bidirectional": case.bidirectional, "dtype": dtype}
+    models = [CELLS[case.cell](case.hidden, case.hidden, **options) for _ in range(case.members)]
+    inputs = [x.to(dtype).requires_grad_() for x in members(data.xs, case)]
+    weights = members(data.cotangent, case)
+    lengths = None if data.lengths is None else torch.from_numpy(data.lengths).long()
+
+    def apply(model: torch.nn.Module, xs: torch.Tensor) -> torch.Tensor:
+        if lengths is None:
+            return model(xs)[0]
+        packed, _ = model(pack_padded_sequence(xs, lengths))
+        return pad_packed_sequence(packed, total_length=case.length)[0]
+
+    def forward() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return [apply(model, xs) for model, xs in zip(models, inputs, strict=True)]
+
+    def gradient() -> None:
+        for model, xs, weight in zip(models, inputs, weights, strict=True):
+            model.zero_grad(set_to_none=True)
+            xs.grad = None
+            (apply(model, xs).float() * weight).sum().backward()
+
+    return {"forward": Candidate(forward), "gradient": Candidate(gradient)}
+
+
+def members(array: np.ndarray, case: Case) -> list[torch.Tensor]:
+    """One tensor for each member."""
+    return list(torch.from_numpy(array)) if case.members > 1 else [torch.from_numpy(array)]
