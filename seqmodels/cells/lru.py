@@ -71,7 +71,8 @@ def lru(
         }
 
     def start(params: Params, batch_shape: tuple[int, ...]) -> Array:
-        return jnp.zeros((*batch_shape, hidden), jnp.result_type(wide(param_dtype), jnp.complex64))
+        nothing = jnp.zeros((*batch_shape, hidden), wide(param_dtype))
+        return jax.lax.complex(nothing, nothing)
 
     def elements(params: Params, x: Float[Array, "*B D"]) -> tuple[Array, Array]:
         real, imaginary = split_gates(dot(x, params["wx"].astype(compute)), 2)
