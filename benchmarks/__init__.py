@@ -1,1 +1,1 @@
-"""Ratios of time and memory against other libraries: ``python -m benchmarks.run --help``."""
+"""Ratios of time and memory against other libraries: ``python -m benchmarks --help``."""

@@ -31,12 +31,12 @@ class Model(NamedTuple):
     batch_first: bool = False
 
 
-def compiled(function: Callable, *arguments: Any) -> Candidate:
-    """A pure function compiled for its arguments, with the compiler's time and account of memory."""
+def compiled(function: Callable[..., Any], *arguments: Any) -> Candidate:
+    """A function compiled for its arguments, with the compiler's time and account of memory."""
     start = time.perf_counter()
     program = jax.jit(function).lower(*arguments).compile()
     seconds = time.perf_counter() - start
-    memory = program.memory_analysis()
+    memory: Any = program.memory_analysis()
     peak = memory.temp_size_in_bytes + memory.output_size_in_bytes
     return Candidate(lambda: jax.block_until_ready(program(*arguments)), seconds, peak)
 

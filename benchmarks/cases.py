@@ -1,7 +1,7 @@
 """What is measured: a cell, sizes and a variant; and the data that every candidate is given."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Data(NamedTuple):
 
 def make_case(cell: str, size: tuple[int, int, int], variant: str) -> Case:
     """The case of a cell at ``(batch, length, hidden)`` in one of ``VARIANTS``."""
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "plain": {},
         "masked": {"masked": True},
         "layers": {"layers": 2},

@@ -1,8 +1,8 @@
 """Time this library against its peers and print ratios (below 1: this library is faster).
 
-python -m benchmarks.run                         the eight sizes, three cells, both passes
-python -m benchmarks.run --cells lstm --sizes 32,128,128 --seconds 1 --peers pytorch flax_nnx
-python -m benchmarks.run --variants masked layers bidirectional bfloat16 members
+python -m benchmarks                         the eight sizes, three cells, both passes
+python -m benchmarks --cells lstm --sizes 32,128,128 --seconds 1 --peers pytorch flax_nnx
+python -m benchmarks --variants masked layers bidirectional bfloat16 members
 """
 
 from collections.abc import Callable
@@ -104,5 +104,10 @@ def build(case: Case, config: Config) -> dict:
     return built
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The command line."""
     main(tyro.cli(Annotated[Config, tyro.conf.arg(name="")], description=__doc__))
+
+
+if __name__ == "__main__":
+    command()

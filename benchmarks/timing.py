@@ -61,7 +61,8 @@ class Ratio(NamedTuple):
 def measure(calls: dict[str, Call], budget: float, rounds: int = 200) -> Samples:
     """Rounds until ``budget`` seconds are spent; at least eight."""
     repeats = {name: max(1, math.ceil(SAMPLE / once(call))) for name, call in calls.items()}
-    names, found, end = list(calls), [], time.perf_counter() + budget
+    names, end = list(calls), time.perf_counter() + budget
+    found: list[dict[str, Sample]] = []
     gc.disable()
     try:
         while len(found) < rounds and (len(found) < 8 or time.perf_counter() < end):

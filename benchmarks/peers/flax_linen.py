@@ -1,5 +1,7 @@
 """Flax Linen: ``nn.RNN`` over ``nn.OptimizedLSTMCell``, ``nn.GRUCell``, ``nn.SimpleCell``."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -18,10 +20,9 @@ class Network(nn.Module):
         dtype = jnp.dtype(self.case.dtype)
         cell = lambda: CELLS[self.case.cell](self.case.hidden, dtype=dtype)  # noqa: E731
         for _ in range(self.case.layers):
+            layer: Any = nn.RNN(cell(), time_major=True)
             if self.case.bidirectional:
                 layer = nn.Bidirectional(nn.RNN(cell()), nn.RNN(cell()), time_major=True)
-            else:
-                layer = nn.RNN(cell(), time_major=True)
             xs = layer(xs, seq_lengths=lengths)
         return xs
 
@@ -30,7 +31,7 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
     lengths = None if data.lengths is None else jnp.asarray(data.lengths)
 
     def make(key: jax.Array) -> Model:
-        network = Network(case)
+        network: Any = Network(case)
         xs = jnp.zeros((case.length, case.batch, case.hidden), case.dtype)
         params = network.init(key, xs, lengths)
         return Model(lambda params, xs: network.apply(params, xs, lengths), params)

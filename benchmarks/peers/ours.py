@@ -1,6 +1,6 @@
 """This library, through the public ``unroll``."""
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,6 @@ from benchmarks.candidate import Candidate, Model, Unsupported, candidates
 from benchmarks.cases import Case, Data
 from seqmodels.cells import CELLS
 from seqmodels.engines import Engine
-from seqmodels.types import Cell
 from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional, stack
 
@@ -17,7 +16,7 @@ from seqmodels.wrap import bidirectional, stack
 def build(case: Case, data: Data, engine: str | Engine = "auto") -> dict[str, Candidate]:
     if case.cell not in CELLS:
         raise Unsupported(f"no {case.cell}")
-    make_cell: Callable[..., Cell] = CELLS[case.cell]
+    make_cell: Any = CELLS[case.cell]
     size = case.hidden
     cells = [make_cell(size, size, dtype=case.dtype) for _ in range(case.layers)]
     cell = cells[0] if case.layers == 1 else stack(*cells)
