@@ -1,0 +1,42 @@
+"""Flags of commands that write; imports nothing heavy."""
+
+from dataclasses import dataclass
+
+from seqmodels.errors import UserError
+
+
+@dataclass(frozen=True)
+class SampleArguments:
+    """What to write."""
+
+    prime: str = "\n"
+    """Text to go on from."""
+
+    length: int = 500
+    """Symbols to write."""
+
+    temperature: float = 0.7
+    """Below 1 more careful, above 1 wilder; 0 always takes the likeliest symbol."""
+
+    top_k: int = 0
+    """Draw from this many of the likeliest symbols; 0: from all."""
+
+    top_p: float = 1.0
+    """Draw from the fewest symbols that hold this much of the probability."""
+
+    count: int = 1
+    """Texts to write, as one batch."""
+
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __post_init__(self) -> None:
+        if not self.prime:
+            raise UserError("--prime is empty: give at least one symbol")
+        for name in ("length", "count"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name} must be 1 or more")
+        if not (self.temperature >= 0 and self.top_k >= 0):
+            raise UserError("--temperature and --top-k must not be negative")
+        if not 0 < self.top_p <= 1:
+            raise UserError("--top-p must lie above 0 and not above 1")
