@@ -95,7 +95,7 @@ class Checkpoints:
         """The newest whole state; ``abstract(step)`` tells its shapes and dtypes."""
 
         def load(path: Path) -> TrainState:
-            return _join(_load(path, _split(abstract(int(path.name)))))
+            return _join(_load(path, jax.eval_shape(_split, abstract(int(path.name)))))
 
         return self._first(self._candidates(), load)
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -19,6 +19,7 @@ from seqmodels.types import PyTree
 T = TypeVar("T")
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Training data: step number -> one host batch, so that data position and step are one.
 

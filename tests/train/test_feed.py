@@ -1,0 +1,88 @@
+"""Windows, pieces, stacking, placing and prefetching of batches."""
+
+import threading
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqmodels.train.feed import data_mesh, feed, pieces, place, prefetch, stack, windows
+
+counts = st.integers(1, 30)
+
+
+@given(st.integers(0, 100), st.integers(0, 100), counts, counts)
+def test_windows_cover_each_step_once_and_end_at_each_multiple(start, stop, dispatch, every):
+    found = list(windows(start, stop, dispatch, every))
+    assert [step for window in found for step in range(*window)] == list(range(start, stop))
+    assert all(b - a <= dispatch and a // every == (b - 1) // every for a, b in found)
+
+
+@given(counts, counts, st.integers(0, 60))
+def test_windows_after_a_stop_are_those_of_the_uninterrupted_run(dispatch, every, at):
+    found = list(windows(0, 60, dispatch, every))
+    boundary = found[at % len(found)][0]
+    assert list(windows(boundary, 60, dispatch, every)) == [w for w in found if w[0] >= boundary]
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=40))
+def test_pieces_have_one_shape_and_few_lengths(lengths):
+    found = list(pieces(lambda step: np.zeros(lengths[step]), 0, len(lengths)))
+    assert [len(batch) for piece in found for batch in piece] == lengths
+    assert all(len({len(batch) for batch in piece}) == 1 for piece in found)
+    if len(set(lengths)) > 1:
+        assert all(len(piece).bit_count() == 1 for piece in found)
+    else:
+        assert len(found) == 1
+
+
+def test_stack_adds_one_axis():
+    stacked = stack([{"x": np.ones(3)}, {"x": np.zeros(3)}])
+    np.testing.assert_array_equal(stacked["x"], [[1, 1, 1], [0, 0, 0]])
+
+
+def test_prefetch_hands_over_errors_and_ends_its_thread():
+    def items():
+        yield 1
+        raise ValueError("the data is broken")
+
+    ready = prefetch(items())
+    assert next(ready) == 1
+    with pytest.raises(ValueError, match="the data is broken"):
+        next(ready)
+    assert all(thread.name != "prefetch" for thread in threading.enumerate())
+
+
+def test_prefetch_can_be_left_early():
+    ready = prefetch(iter(range(1000)))
+    assert next(ready) == 0
+    ready.close()
+    assert all(thread.name != "prefetch" for thread in threading.enumerate())
+
+
+class Sharded:
+    steps_per_epoch = 4
+    batch_axis = {"x": 1, "y": 0, "odd": 0}  # noqa: RUF012
+
+    def __call__(self, step):
+        return {"x": np.full((3, 16), step), "y": np.full(16, step), "odd": np.zeros(5)}
+
+
+def test_batches_are_shared_by_all_devices_where_they_divide():
+    mesh = data_mesh(Sharded())
+    assert mesh is not None
+    with feed(Sharded(), 0, 4, 2, mesh=mesh) as chunks:
+        (chunk, size), *_ = list(chunks)
+    assert size == 2
+    share = {name: leaf.sharding.shard_shape(leaf.shape) for name, leaf in chunk.items()}
+    assert share == {"x": (2, 3, 2), "y": (2, 2), "odd": (2, 5)}
+    np.testing.assert_array_equal(chunk["y"][:, 0], [0, 1])
+
+
+def test_one_device_holds_all_where_the_batch_axis_is_not_told():
+    assert data_mesh(lambda step: step) is None
+    placed = place({"x": np.ones((2, 8))}, None)
+    assert len(placed["x"].sharding.device_set) == 1
+    assert isinstance(placed["x"], jax.Array)

@@ -1,0 +1,96 @@
+"""What a person sees: the bar, plain lines, curves; and sums that stay exact."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from rich.console import Console
+
+from seqmodels.errors import UserError
+from seqmodels.train.config import Metric
+from seqmodels.train.logs import draw_curves, tensorboard
+from seqmodels.train.progress import Report
+from seqmodels.train.records import means, totals, train_record
+
+
+def record(step, **changes):
+    return {
+        "step": step, "split": "train", "loss": 2.0, "bits": 1.5, "gradient_norm": 0.25,
+        "learning_rate": 0.1, "per_second": 12345.6, "compile_seconds": 3.0, **changes,
+    }  # fmt: skip
+
+
+def report(terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=150)
+    return Report(100, Metric("bits"), "characters", console=console), console
+
+
+def test_plain_lines_where_there_is_no_terminal():
+    bar, console = report(terminal=False)
+    with bar:
+        for step in (10, 20, 100):
+            bar(record(step))
+        bar({"step": 100, "split": "dev", "bits": 1.25})
+    lines = console.file.getvalue().splitlines()
+    told = "loss 2.0000  bits 1.5000  12,346 characters/s  gradient 0.25"
+    assert lines == [
+        "step 10: compiled, 3.0 s in all",
+        f"step 10/100: {told}",
+        f"step 100/100: {told}",
+        "step 100: dev bits 1.2500",
+        "",
+    ] or lines == [
+        "step 10: compiled, 3.0 s in all",
+        f"step 10/100: {told}",
+        f"step 100/100: {told}",
+        "step 100: dev bits 1.2500",
+    ]
+
+
+def test_a_bar_on_a_terminal():
+    bar, console = report(terminal=True)
+    with bar:
+        bar(record(10))
+        bar.bar.refresh()
+    text = console.file.getvalue()
+    assert "10/100" in text
+    assert "12,346 characters/s" in text
+
+
+def test_totals_add_up_in_float64():
+    big = np.full(1000, 1e8, np.float32), np.ones(1000, np.float32)
+    small = np.full(1000, 1.0, np.float32), np.zeros(1000, np.float32)
+    sums = totals({"x": small}, totals({"x": big}, {}))
+    assert sums == {"x": (1000 * 1e8 + 1000, 1000.0)}
+    assert means(sums)["x"] == 1e8 + 1
+    assert np.isnan(means({"y": (0.0, 0.0)})["y"])
+
+
+def test_throughput_counts_what_the_headline_counts():
+    metrics = {
+        "bits": (np.array([6.0, 2.0]), np.array([3.0, 1.0])),
+        "loss": np.array([2.0, 4.0]),
+        "gradient_norm": np.array([1.0, 3.0]),
+        "clipped": np.array([0.0, 1.0]),
+        "learning_rate": np.array([0.1, 0.2]),
+    }
+    found = train_record(metrics, 2, 2, 0.5, 1.0, "bits")
+    assert found["bits"] == 2.0
+    assert found["per_second"] == 8.0
+    assert (found["loss"], found["clipped"], found["learning_rate"]) == (3.0, 0.5, 0.2)
+    assert train_record(metrics, 2, 2, 0.5, 1.0, "other")["per_second"] == 4.0
+
+
+def test_curves_are_drawn(tmp_path):
+    path = tmp_path / "curves.png"
+    records = [record(step) for step in (10, 20)]
+    draw_curves([*records, {"step": 20, "split": "dev", "bits": 1.0}], Metric("bits"), 3.0, path)
+    assert imread(path).std() > 0
+
+
+def test_tensorboard_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(UserError, match=r"pip install 'seqmodels\[tensorboard\]'"):
+        tensorboard(tmp_path)
