@@ -60,7 +60,7 @@ class Structured(NamedTuple):
     what it returns. ``update`` works on rows: it holds the gates and no matmul.  ``kernel`` is
     ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
     ``linearise`` and ``pull`` are an optional hand-written pullback of ``update``
-    (see ``engines/fused.py``).
+    (see ``engines/fused.py``).  ``lstm`` marks the plain float32 LSTM that cuDNN knows.
     """
 
     project: Callable[[Params, Any], PyTree]
@@ -70,6 +70,7 @@ class Structured(NamedTuple):
     prepare: Callable[[Params], Params] = lambda params: params
     linearise: Callable[..., PyTree] | None = None
     pull: Callable[..., tuple[Carry, PyTree, Array]] | None = None
+    lstm: bool = False
 
 
 class Linear(NamedTuple):

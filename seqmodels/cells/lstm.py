@@ -136,6 +136,7 @@ def lstm(
         prepare=prepare,
         linearise=linearise if plain else None,
         pull=pull if plain else None,
+        lstm=plain and compute == param_dtype == jnp.float32,
     )
     return structured_cell(init, start, form, inputs)
 

@@ -1,15 +1,17 @@
 """The engines, and the table by which ``auto`` picks one.
 
-==============  ======================================  ==========================================
-cell            engine                                  why
-==============  ======================================  ==========================================
-structured      ``fused``                               own backward pass, no per-step weight sums
-linear, GPU     ``associative``                         O(log T) depth
-linear, CPU     ``scan``                                two cores gain nothing from the extra work
-any other       ``scan``                                needs nothing but ``step``
-==============  ======================================  ==========================================
+================  ===============  ========================================
+cell              engine           why
+================  ===============  ========================================
+LSTM, one NVIDIA  ``cudnn``        one launch for the whole sequence
+structured        ``fused``        own backward pass, no per-step weight sums
+linear, GPU       ``associative``  O(log T) depth
+linear, CPU       ``scan``         two cores gain nothing from the extra work
+any other         ``scan``         needs nothing but ``step``
+================  ===============  ========================================
 
-``fused`` has no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+"LSTM" is the plain one in float32.  ``fused`` and ``cudnn`` have no forward mode: ask for ``scan``
+under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from collections.abc import Callable
@@ -19,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.engines.associative import Associative
+from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.scan import Scan
@@ -31,6 +34,7 @@ ENGINES: dict[str, Engine] = {
     "scan": Scan(),
     "fused": Fused(),
     "associative": Associative(),
+    "cudnn": Cudnn(),
 }
 
 
@@ -54,12 +58,16 @@ def auto(problem: Problem) -> Engine:
     preferred: list[Engine] = [Fused()]
     if jax.default_backend() != "cpu":
         preferred.append(Associative())
+    if jax.device_count() == 1:  # XLA would gather a sharded batch for cuDNN
+        preferred.insert(0, Cudnn())
     return next((engine for engine in preferred if refusal(engine, problem) is None), Scan())
 
 
 def refusal(engine: Engine, problem: Problem) -> str | None:
     """Why an engine cannot run a problem; ``None`` where it can."""
     form = problem.cell.form
+    if isinstance(engine, Cudnn):
+        return engine.refusal(problem)
     if isinstance(engine, Fused):
         if not isinstance(form, Structured):
             return "needs a structured cell (Cell.form), which this one is not"
