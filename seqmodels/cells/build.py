@@ -20,7 +20,7 @@ zeros = jax.nn.initializers.zeros
 def check_dtype(param_dtype: DType) -> DType:
     """The dtype of parameters, refused where JAX would silently narrow it."""
     wanted = jnp.dtype(param_dtype)
-    if wanted.itemsize == 8 and not jax.config.jax_enable_x64:
+    if jax.dtypes.canonicalize_dtype(wanted) != wanted:
         raise UserError(
             f"param_dtype={wanted.name} needs 64-bit mode: "
             "jax.config.update('jax_enable_x64', True)"

@@ -68,7 +68,7 @@ def rnn(
 
 def identity_init(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> Array:
     """The identity matrix, as an initializer."""
-    return jnp.eye(*shape, dtype=dtype)
+    return jnp.eye(shape[0], shape[1], dtype=dtype)
 
 
 def irnn(inputs: int, hidden: int, **options) -> Cell:

@@ -1,12 +1,14 @@
 """A learned initial state, for any cell."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from seqmodels.errors import UserError
-from seqmodels.types import Array, Carry, Cell, Composite, Linear, Params, Structured
+from seqmodels.types import Array, Carry, Cell, Composite, Linear, Params, PyTree, Structured
 
 
 def learned_start(cell: Cell) -> Cell:
@@ -29,11 +31,16 @@ def learned_start(cell: Cell) -> Cell:
     def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
         return cell.step(params["cell"], carry, x)
 
-    def draw(params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
-        inner, noise = cell.draw(params["cell"], key, length, batch_shape)
-        return params | {"cell": inner}, noise
+    draw = cell.draw and partial(draw_inner, cell.draw)
+    return Cell(init, start, step, draw, inner_form(cell.form), cell.size)
 
-    return Cell(init, start, step, cell.draw and draw, inner_form(cell.form), cell.size)
+
+def draw_inner(
+    draw: Callable, params: Params, key: jax.Array, length: int, batch_shape: tuple[int, ...]
+) -> tuple[Params, PyTree]:
+    """``Cell.draw`` of a cell whose parameters lie under ``"cell"``."""
+    inner, noise = draw(params["cell"], key, length, batch_shape)
+    return params | {"cell": inner}, noise
 
 
 def as_real(state: Array) -> Array:
