@@ -19,7 +19,6 @@ def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
 @pytest.mark.filterwarnings("default")
 def test_runs(notebook: nbformat.NotebookNode, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SEQMODELS_SMOKE", "1")
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # it mostly waits for compilation
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": ROOT}})
     client.execute()
 

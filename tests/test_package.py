@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,3 +91,10 @@ def test_imports_point_one_way():
         own = level.get(part, -1)
         wrong += [(str(path), other) for other in imports(path) if level[other] > own]
     assert not wrong
+
+
+def test_example_in_the_readme_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, {})
