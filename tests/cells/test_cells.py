@@ -10,8 +10,10 @@ import pytest
 from seqmodels.cells import CELLS, learned_start
 from seqmodels.cells.rglru import complement
 from seqmodels.errors import UserError
+from seqmodels.noise import weight_drop
 from seqmodels.types import Linear, Structured
 from seqmodels.unroll import carries, unroll
+from seqmodels.wrap import stack
 
 KEY = jax.random.key(0)
 LINEAR = ["min_gru", "min_lstm", "lru", "rg_lru"]
@@ -218,9 +220,16 @@ def test_lru_ring_must_be_one():
         CELLS["lru"](3, 4, r_min=0.9, r_max=0.5)
 
 
-def test_learned_start_refuses_composites():
-    from seqmodels.wrap import stack
+def test_learned_start_keeps_the_noise_of_a_stochastic_cell():
+    noisy = weight_drop(CELLS["rnn"](3, 4), 0.5)
+    cell = learned_start(noisy)
+    params, xs, key = cell.init(KEY), normal(4, 2, 3), jax.random.key(5)
+    ys, _ = unroll(cell, params, xs, key=key, engine="scan")
+    wanted, _ = unroll(noisy, params["cell"], xs, key=key, engine="scan")
+    np.testing.assert_array_equal(ys, wanted)
 
+
+def test_learned_start_refuses_composites():
     with pytest.raises(UserError, match="learned_start"):
         learned_start(stack(CELLS["rnn"](3, 4)))
 
