@@ -7,10 +7,9 @@ import jax and the library inside their functions for the same reason.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import MISSING, dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional
@@ -22,7 +21,7 @@ from seqmodels.train.run_directory import RunDirectory
 
 __all__ = ["Baseline", "Data", "Experiment", "FitConfig", "Metric", "Run", "load_run", "main"]
 
-Action = Callable[[], None]
+RUN = Annotated[Positional[str], tyro.conf.arg(help="Directory of a trained run.", metavar="RUN")]
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,9 @@ def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | No
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["train", *arguments]
     commands = {
-        "train": _train_command(experiment, _default_config(experiment, arguments)),
-        "evaluate": _evaluate_command(experiment),
-        **{name: _command(experiment, *each) for name, each in experiment.commands.items()},
+        "train": _train_form(experiment, _default_config(experiment, arguments)),
+        "evaluate": _evaluate_form(experiment),
+        **{name: _own_form(experiment, *each) for name, each in experiment.commands.items()},
     }
     return tyro.extras.subcommand_cli_from_dict(
         commands, prog=program(experiment), description=experiment.about, args=arguments
@@ -78,9 +77,9 @@ def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | No
 
 def program(experiment: Experiment) -> str:
     """The words that start this experiment."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    name = spec.name if spec and "." in spec.name else f"experiments.{experiment.name}"
-    return f"python -m {name}"
+    module = experiment.config.__module__
+    spec = sys.modules[module].__spec__
+    return f"python -m {spec.name if spec else module}"
 
 
 def _default_config(experiment: Experiment, arguments: list[str]) -> FitConfig:
@@ -101,41 +100,47 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
     return None
 
 
-def _train_command(experiment: Experiment, default: FitConfig) -> Callable[..., Action]:
+def _train_form(experiment: Experiment, default: FitConfig) -> type:
     def train(config, options, machine):
-        """Train a model; the default command."""
-        return partial(_run, "train", machine, experiment, program(experiment), config, options)
+        return _run(machine, "train", experiment, program(experiment), config, options)
 
     types = {"config": type(default), "options": RunOptions, "machine": Machine}
-    return _typed(train, types, (default, RunOptions(), Machine()))
+    defaults = {"config": default, "options": RunOptions(), "machine": Machine()}
+    return _form("Train a model; the default command.", train, types, defaults)
 
 
-def _evaluate_command(experiment: Experiment) -> Callable[..., Action]:
+def _evaluate_form(experiment: Experiment) -> type:
     def evaluate(run, arguments, machine):
-        """Measure a trained run on its dev and test splits."""
-        return partial(_run, "evaluate", machine, experiment, run, arguments.data)
+        return _run(machine, "evaluate", experiment, run, arguments.data)
 
-    return _typed(evaluate, {"arguments": EvaluateArguments, "machine": Machine}, (Machine(),))
-
-
-def _command(experiment: Experiment, kind: type, function: Callable) -> Callable[..., Action]:
-    def command(run, arguments, machine):
-        return partial(_run, "apply", machine, experiment, run, function, arguments)
-
-    command.__doc__ = function.__doc__
-    return _typed(command, {"arguments": kind, "machine": Machine}, (Machine(),))
+    return _run_form(
+        "Measure a trained run on its dev and test splits.", EvaluateArguments, evaluate
+    )
 
 
-def _typed(function: Callable, types: dict[str, type], defaults: tuple) -> Callable[..., Action]:
-    """Give a function the annotations that tyro reads flags from."""
-    run = {} if "config" in types else {"run": Positional[str]}
-    flags: dict[str, Any] = {name: OmitArgPrefixes[kind] for name, kind in types.items()}  # type: ignore
-    function.__annotations__ = {**run, **flags}
-    function.__defaults__ = defaults
-    return function
+def _own_form(experiment: Experiment, kind: type, function: Callable) -> type:
+    def apply(run, arguments, machine):
+        return _run(machine, "apply", experiment, run, function, arguments)
+
+    return _run_form(function.__doc__ or "", kind, apply)
 
 
-def _run(name: str, machine: Machine, *arguments: Any) -> int | None:
+def _run_form(about: str, kind: type, action: Callable) -> type:
+    types = {"run": RUN, "arguments": kind, "machine": Machine}
+    return _form(about, action, types, {"machine": Machine()})
+
+
+def _form(about: str, action: Callable, types: dict[str, Any], defaults: dict[str, Any]) -> type:
+    """A dataclass that tyro fills from flags; calling it does what they ask for."""
+    specs = [
+        (name, OmitArgPrefixes[kind], field(default=defaults.get(name, MISSING)))
+        for name, kind in types.items()
+    ]
+    act = lambda form: action(**{name: getattr(form, name) for name in types})  # noqa: E731
+    return make_dataclass("Form", specs, namespace={"__doc__": about, "__call__": act})
+
+
+def _run(machine: Machine, name: str, *arguments: Any) -> int | None:
     prepare(machine)
     from seqmodels.train import session
 

@@ -35,7 +35,7 @@ def command(*arguments):
 
 
 def test_smoke_writes_everything_and_the_run_can_be_used(capsys):
-    assert status(EXPERIMENT, ["--smoke", "--no-jit", "--noise", "0.5"]) == 0
+    assert status(EXPERIMENT, ["--smoke", "--noise", "0.5"]) == 0
     run = Path("runs/toy/001")
     written = {path.name for path in run.iterdir()}
     assert {"config.json", "extras.json", "environment.json", "metrics.jsonl"} <= written

@@ -25,8 +25,9 @@ class Checkpoints:
     """The checkpoints of one run, in ``directory/<step>``.
 
     orbax commits a checkpoint by renaming its directory; then we write the seal: the headline
-    value and a checksum of every file.  The seal comes last and goes first, so a checkpoint that
-    was interrupted on the way in or out has none, and one damaged later does not match its own.
+    value, shapes of all arrays, a checksum of every file.  The seal comes last and goes first, so
+    a checkpoint that was interrupted on the way in or out has none, and one damaged later does
+    not match its own.
     """
 
     def __init__(self, directory: Path | str, keep: int = 2, say: Say = print):
@@ -41,8 +42,9 @@ class Checkpoints:
         path = self.directory / str(int(state.step))
         # Copied, because the next chunk is given these very buffers to overwrite.
         parts = jax.tree.map(jnp.copy, _split(state))
+        seal = {"value": value, "arrays": _arrays(parts)}
         response = ocp.save_checkpointables_async(path, parts, overwrite=True)
-        self.pending = self.worker.submit(self._finish, response, path, value)
+        self.pending = self.worker.submit(self._finish, response, path, seal)
 
     def wait(self) -> None:
         """Return when the last save is on the disk."""
@@ -50,12 +52,11 @@ class Checkpoints:
             self.pending.result()
             self.pending = None
 
-    def _finish(self, response: Any, path: Path, value: float | None) -> None:
+    def _finish(self, response: Any, path: Path, seal: dict[str, Any]) -> None:
         response.result()
         if jax.process_index() == 0:
-            text = json.dumps({"value": value, "files": dict(_checksums(path))}, indent=1)
             partial = path / (SEAL + ".partial")
-            partial.write_text(text)
+            partial.write_text(json.dumps({**seal, "files": dict(_checksums(path))}, indent=1))
             partial.rename(path / SEAL)
             self._prune()
 
@@ -156,11 +157,27 @@ def _load(path: Path, abstract: dict[str, PyTree]) -> dict[str, PyTree]:
     wanted = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), abstract
     )
-    try:
-        return ocp.load_checkpointables(path, wanted)
-    except (ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"checkpoint {path} does not fit the config of this run ({reason}): "
-            "use the flags it was trained with"
-        ) from error
+    _check_fit(path, abstract)
+    return ocp.load_checkpointables(path, wanted)
+
+
+def _arrays(parts: dict[str, PyTree]) -> dict[str, str]:
+    """Name of every array with its dtype and shape."""
+    leaves = jax.tree_util.tree_leaves_with_path(parts)
+    return {jax.tree_util.keystr(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
+
+
+def _check_fit(path: Path, abstract: dict[str, PyTree]) -> None:
+    """Compare shapes before orbax reads, so that the message can name what differs."""
+    saved, wanted = _seal(path)["arrays"], _arrays(abstract)
+    saved = {name: text for name, text in saved.items() if name.startswith(_prefixes(abstract))}
+    for name in sorted(saved.keys() | wanted.keys()):
+        if saved.get(name) != wanted.get(name):
+            raise UserError(
+                f"checkpoint {path} does not fit the config: {name} is {saved.get(name, 'absent')} "
+                f"there and {wanted.get(name, 'absent')} here; use the flags it was trained with"
+            )
+
+
+def _prefixes(parts: dict[str, PyTree]) -> tuple[str, ...]:
+    return tuple(f"['{part}']" for part in parts)

@@ -91,7 +91,8 @@ class FitConfig(OptimizerConfig):
     seed: int = 0
     """Seed of initial weights, noise and the order of the data."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Say which count makes no sense."""
         for name in ("steps", "evaluate_every", "dispatch", "accumulate", "keep"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} must be 1 or more")

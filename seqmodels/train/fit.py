@@ -91,6 +91,7 @@ def fit(
     ``checkpoints`` the state is saved at every evaluation, at the end, and on Ctrl-C or SIGTERM,
     which raise ``Interrupted``.
     """
+    config.check()
     state = start(task, batches, config, numbers) if state is None else state
     records: list[Record] = []
     train = _Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))

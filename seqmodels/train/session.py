@@ -24,6 +24,7 @@ from seqmodels.types import Task
 
 def train(experiment: Experiment, program: str, config: FitConfig, options: RunOptions) -> int:
     """Train, and leave a run directory behind."""
+    config.check()
     if options.resume is None:
         place = options.runs, experiment.name, options.name, options.overwrite
         directory, extras = RunDirectory.choose(*place), None

@@ -31,7 +31,7 @@ def test_runs_are_numbered_and_read_back(tmp_path):
 def test_a_name_that_is_taken_needs_overwrite(tmp_path):
     old = new(tmp_path, "mine")
     (old.path / "note").write_text("precious")
-    with pytest.raises(UserError, match="--resume .*mine, replace it with --overwrite"):
+    with pytest.raises(UserError, match=r"--resume .*mine, replace it with --overwrite"):
         new(tmp_path, "mine")
     assert (old.path / "note").read_text() == "precious"
     assert not (new(tmp_path, "mine", overwrite=True).path / "note").exists()
