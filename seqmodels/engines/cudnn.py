@@ -30,7 +30,7 @@ class Cudnn(NamedTuple):
         batch = problem.batch_shape
         xs = one_batch_axis(inputs_of(problem.xs).astype(jnp.float32), batch, 1)
         carry = jax.tree.map(lambda a: one_batch_axis(a, batch, 0), problem.carry)
-        weights = unscaled(problem.cell.form.prepare(problem.params))
+        weights = weights_of(problem)
         if problem.mask is None:
             lengths = jnp.full(xs.shape[1], problem.length, jnp.int32)
             ys, carry = recurrence(weights, xs, carry, lengths)
@@ -71,8 +71,11 @@ def one_batch_axis(a: Array, batch: tuple[int, ...], axis: int) -> Array:
     return a.reshape(*a.shape[:axis], math.prod(batch), *a.shape[axis + len(batch) :])
 
 
-def unscaled(prepared: Params) -> Params:
-    """The cell's own weights again: ``prepare`` halves those of the sigmoid gates."""
+def weights_of(problem: Problem) -> Params:
+    """``wx``, ``wh`` and ``b`` again: what the cell prepares has those of sigmoid gates halved."""
+    form = problem.cell.form
+    assert isinstance(form, Structured)  # by ``refusal``
+    prepared = form.prepare(problem.params)
     scale = gate_scale(prepared["b"].shape[0] // 4, 4, linear=(2,))
     return {name: prepared[name] / rows(scale, prepared[name]) for name in ("wx", "wh", "b")}
 
@@ -96,7 +99,7 @@ def pack(weights: Params) -> Float[Array, " P"]:
     return jnp.concatenate([part.ravel() for part in parts])
 
 
-def shape_of(weights: Params) -> tuple:
+def shape_of(weights: Params) -> tuple[int, int, int, float, bool, None]:
     """What ``jax.experimental.rnn`` wants to know: sizes, one layer, no dropout, one direction."""
     return weights["wx"].shape[0], weights["wh"].shape[0], 1, 0.0, False, None
 
@@ -127,8 +130,9 @@ recurrence.defvjp(save, pull)
 @custom_vmap
 def forwards(weights: Params, xs: Array, carry: LSTMCarry, lengths: Array) -> tuple:
     """cuDNN's forward pass: the outputs, and what it reserves for the backward pass."""
-    state = (carry.h[None], carry.c[None])
-    out, saved = rnn.lstm_fwd(xs.swapaxes(0, 1), *state, pack(weights), lengths, *shape_of(weights))
+    h, c = carry.h[None], carry.c[None]
+    inputs = xs.swapaxes(0, 1), h, c, pack(weights), lengths, *shape_of(weights)
+    out, saved = rnn.lstm_fwd(*inputs)
     return (out[0].swapaxes(0, 1), LSTMCarry(out[1][0], out[2][0])), saved[-1]
 
 
@@ -138,8 +142,8 @@ def backwards(saved: tuple, cotangents: tuple) -> tuple:
     weights, xs, carry, lengths, ys, reserve = saved
     dys, dcarry = cotangents
     packed, unpack = jax.vjp(pack, weights)
-    state = (carry.h[None], carry.c[None])
-    residuals = (xs.swapaxes(0, 1), *state, packed, lengths, ys.swapaxes(0, 1), reserve)
+    h, c = carry.h[None], carry.c[None]
+    residuals = xs.swapaxes(0, 1), h, c, packed, lengths, ys.swapaxes(0, 1), reserve
     outer = (dys.swapaxes(0, 1), dcarry.h[None], dcarry.c[None])
     dxs, dh, dc, dpacked, _ = rnn.lstm_bwd(*shape_of(weights), residuals, outer)
     return unpack(dpacked)[0], dxs.swapaxes(0, 1), LSTMCarry(dh[0], dc[0])
@@ -166,8 +170,9 @@ def forwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
 @backwards.def_vmap
 def backwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
     def one(saved: tuple, cotangents: tuple) -> tuple:
-        *primals, lengths, _, _ = saved
-        return jax.vjp(lambda *args: fallback(*args, lengths), *primals)[1](cotangents)
+        weights, xs, carry, lengths, _, _ = saved
+        run = lambda weights, xs, carry: fallback(weights, xs, carry, lengths)  # noqa: E731
+        return jax.vjp(run, weights, xs, carry)[1](cotangents)
 
     out = jax.vmap(one, axes(batched))(*inputs)
     return out, jax.tree.map(lambda _: True, out)
