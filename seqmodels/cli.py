@@ -65,7 +65,7 @@ def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | No
     """The action that the arguments ask for; ``train`` where they name none."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["train", *arguments]
-    commands = {
+    commands: dict[str, Callable] = {
         "train": _train_form(experiment, _default_config(experiment, arguments)),
         "evaluate": _evaluate_form(experiment),
         **{name: _own_form(experiment, *each) for name, each in experiment.commands.items()},
@@ -133,7 +133,7 @@ def _run_form(about: str, kind: type, action: Callable) -> type:
 def _form(about: str, action: Callable, types: dict[str, Any], defaults: dict[str, Any]) -> type:
     """A dataclass that tyro fills from flags; calling it does what they ask for."""
     specs = [
-        (name, OmitArgPrefixes[kind], field(default=defaults.get(name, MISSING)))
+        (name, Annotated[kind, OmitArgPrefixes], field(default=defaults.get(name, MISSING)))
         for name, kind in types.items()
     ]
     act = lambda form: action(**{name: getattr(form, name) for name in types})  # noqa: E731

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from seqmodels.types import Params, PyTree
 SEAL = "seal.json"
 
 Say = Callable[[str], Any]
+
+_copy = jax.jit(partial(jax.tree.map, jnp.copy))
 
 
 class Checkpoints:
@@ -41,7 +44,7 @@ class Checkpoints:
         self.wait()
         path = self.directory / str(int(state.step))
         # Copied, because the next chunk is given these very buffers to overwrite.
-        parts = jax.tree.map(jnp.copy, _split(state))
+        parts = _copy(_split(state))
         seal = {"value": value, "arrays": _arrays(parts)}
         response = ocp.save_checkpointables_async(path, parts, overwrite=True)
         self.pending = self.worker.submit(self._finish, response, path, seal)

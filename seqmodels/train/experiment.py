@@ -22,9 +22,9 @@ class Data(NamedTuple):
     """What an experiment trains and is measured on.
 
     ``train``, ``dev`` and ``test`` are functions of the step number (``data.batching.Batches``);
-    ``dev`` and ``test`` are measured over one epoch.  ``extras`` is what a model needs to know of
-    the data (vocabulary, scales): any JSON, saved with the run and given back to ``data`` and
-    ``task`` ever after.
+    ``dev`` and ``test`` are measured over one epoch; ``test`` may be None.  ``extras`` is what a
+    model needs to know of the data (vocabulary, scales): any JSON, saved with the run and given
+    back to ``data`` and ``task`` ever after.
     """
 
     train: Any
@@ -46,6 +46,8 @@ class Experiment:
     hyper:    float fields of the config which the task reads from ``hyper``
     smoke:    what ``--smoke`` changes in the config
     commands: ``name -> (arguments dataclass, function(run, arguments))``
+    derive:   what else follows from the means that an evaluation gives
+    finish:   what a finished training run shows of itself
     """
 
     name: str
@@ -57,6 +59,8 @@ class Experiment:
     hyper: tuple[str, ...] = ()
     smoke: Mapping[str, Any] = field(default_factory=dict)
     commands: Mapping[str, tuple[type, Callable[..., Any]]] = field(default_factory=dict)
+    derive: Callable[[dict[str, float]], dict[str, float]] = lambda means: {}
+    finish: Callable[["Run"], None] | None = None
 
     def numbers(self, config: FitConfig) -> dict[str, float]:
         """Numbers of the config that may be swept."""

@@ -90,6 +90,11 @@ def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree
     return jax.device_put(chunk, jax.tree.map(sharding, chunk, axes))
 
 
+def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
+    """The same on every device of the mesh; costs nothing where it is so already."""
+    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
 @contextmanager
 def feed(
     batches: Batches, start: int, stop: int, dispatch: int, every: int = 1 << 60, mesh=None

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, Metric, hyper
-from seqmodels.train.feed import Batches, data_mesh, feed, shape_of
+from seqmodels.train.feed import Batches, data_mesh, feed, replicate, shape_of
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import observe
 from seqmodels.train.program import Program
@@ -26,6 +26,8 @@ from seqmodels.types import Params, PyTree, Task
 
 Log = Callable[[Record], None]
 LOSS = Metric("loss")
+
+_observe = jax.jit(observe)
 
 
 class Fitted(NamedTuple):
@@ -94,72 +96,67 @@ def fit(
     config.check()
     state = start(task, batches, config, numbers) if state is None else state
     records: list[Record] = []
-    train = _Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))
-    evaluate = Evaluator(task, config.dispatch)
-    try:
-        with listen() as requests, train.feed(state) as chunks:
-            for chunk, size in chunks:
-                state = train.advance(state, chunk, size)
-                due = train.is_due(state)
-                if due and dev is not None:
-                    weights = evaluation_params(state)
-                    state = train.take_in(state, evaluate(weights, state.hyper, dev))
-                if due or requests.signal:
-                    train.save(state)
-                if requests.signal:
-                    raise Interrupted(requests.signal, int(state.step))
-                if due and train.has_stalled(state):
-                    break
-    finally:
-        train.finish()
-    return Fitted(state, records)
+    trainer = Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))
+    return Fitted(trainer.run(state, dev), records)
 
 
 class Evaluator:
     """``(params, hyper, batches) -> record``: exact means over one epoch, memory carried on."""
 
     def __init__(self, task: Task, dispatch: int = 20):
-        self.task, self.dispatch = task, dispatch
+        self.dispatch, self.memory = dispatch, _Memory(task)
         self.program = Program(measure_chunk(task))
 
     def __call__(self, params: Params, hyper: dict, batches: Batches) -> Record:
         begin, compiled = time.perf_counter(), self.program.seconds
         memory: PyTree = None
         sums: dict[str, tuple[float, float]] = {}
-        stop = batches.steps_per_epoch
-        with feed(batches, 0, stop, self.dispatch, mesh=data_mesh(batches)) as chunks:
+        mesh, stop = data_mesh(batches), batches.steps_per_epoch
+        params, hyper = replicate((params, hyper), mesh)
+        with feed(batches, 0, stop, self.dispatch, mesh=mesh) as chunks:
             for chunk, _ in chunks:
-                memory = fitting_memory(self.task, params, memory, chunk)
+                memory = replicate(self.memory(params, memory, chunk), mesh)
                 memory, metrics = self.program(params, hyper, memory, chunk)
                 sums = totals(metrics, sums)
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
         return {**means(sums), "seconds": seconds}
 
 
-def fitting_memory(task: Task, params: Params, memory: PyTree, chunk: PyTree) -> PyTree:
-    """The memory, or a fresh one where the chunk's shape asks for another."""
-    first = jax.tree.map(lambda leaf: leaf[0], chunk)
-    wanted = jax.eval_shape(task.memory, params, first)
-    same = memory is not None and shape_of(memory) == shape_of(wanted)
-    return memory if same else task.memory(params, first)
+class _Memory:
+    """``(params, memory, chunk) -> memory``, a fresh one where the shapes ask for another."""
+
+    def __init__(self, task: Task):
+        def fresh(params, chunk):
+            return task.memory(params, jax.tree.map(lambda leaf: leaf[0], chunk))
+
+        self.fresh = jax.jit(fresh)
+        self.wanted: dict[Any, Any] = {}
+
+    def __call__(self, params: Params, memory: PyTree, chunk: PyTree) -> PyTree:
+        shapes = shape_of(chunk)
+        if shapes not in self.wanted:
+            self.wanted[shapes] = shape_of(jax.eval_shape(self.fresh, params, chunk))
+        fits = memory is not None and shape_of(memory) == self.wanted[shapes]
+        return memory if fits else self.fresh(params, chunk)
 
 
-class _Trainer:
+class Trainer:
     """What the loop of ``fit`` needs at hand."""
 
     def __init__(self, task, batches, config, metric, checkpoints, logs):
-        self.task, self.batches, self.config, self.metric = task, batches, config, metric
+        self.batches, self.mesh = batches, data_mesh(batches)
+        self.config, self.metric = config, metric
         self.checkpoints, self.logs = checkpoints, logs
-        self.program = Program(train_chunk(task, config), donate=(0,))
+        self.program, self.memory = Program(train_chunk(task, config), donate=(0,)), _Memory(task)
         self.value: float | None = None  # headline of the last evaluation, until it is saved
 
     def feed(self, state: TrainState):
         config, span = self.config, (int(state.step), self.config.steps)
-        mesh = data_mesh(self.batches)
-        return feed(self.batches, *span, config.dispatch, config.evaluate_every, mesh)
+        return feed(self.batches, *span, config.dispatch, config.evaluate_every, self.mesh)
 
     def advance(self, state: TrainState, chunk: PyTree, size: int) -> TrainState:
-        memory = fitting_memory(self.task, state.params, state.memory, chunk)
+        state = replicate(state, self.mesh)
+        memory = replicate(self.memory(state.params, state.memory, chunk), self.mesh)
         compiled, begin = self.program.seconds, time.perf_counter()
         state, metrics = self.program(state._replace(memory=memory), chunk)
         metrics = jax.device_get(metrics)
@@ -190,7 +187,7 @@ class _Trainer:
         """Log an evaluation, and let the learning rate and early stopping know of it."""
         self.log({"step": int(state.step), "split": "dev", **record})
         self.value = self.metric.signed(record[self.metric.name])
-        plateau = observe(state.plateau, state.hyper, jnp.float32(self.value))
+        plateau = _observe(state.plateau, state.hyper, jnp.float32(self.value))
         return state._replace(plateau=plateau)
 
     def has_stalled(self, state: TrainState) -> bool:

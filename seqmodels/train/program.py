@@ -12,8 +12,8 @@ from seqmodels.train.feed import shape_of
 class Program:
     """A jitted function that compiles ahead of each new shape and counts the seconds it took."""
 
-    def __init__(self, function: Callable, donate: tuple[int, ...] = (), out_shardings: Any = None):
-        self.jitted = jax.jit(function, donate_argnums=donate, out_shardings=out_shardings)
+    def __init__(self, function: Callable, donate: tuple[int, ...] = ()):
+        self.jitted = jax.jit(function, donate_argnums=donate)
         self.function = function
         self.compiled: dict[Any, Callable] = {}
         self.seconds = 0.0

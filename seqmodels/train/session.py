@@ -82,7 +82,7 @@ def _fit(
     with ExitStack() as stack:
         report = Report(config.steps, experiment.metric, data.unit, int(state.step))
         stack.enter_context(report)
-        logs = [directory.log, report, *_more_logs(options, directory, stack)]
+        logs: list[Log] = [directory.log, report, *_more_logs(options, directory, stack)]
         try:
             fit(
                 task,
@@ -132,6 +132,8 @@ def _conclude(
         print(
             f"best        dev {name} {values[-1]:.4f} at step {best:,}, to beat {_baseline(data)}"
         )
+    if experiment.finish is not None:
+        experiment.finish(load_run(experiment, str(directory.path)))
     print(f"run         {shown(directory)}")
     for command in ("evaluate", *experiment.commands):
         print(f"            {program} {command} {shown(directory)}")
@@ -153,8 +155,11 @@ def evaluate(experiment: Experiment, path: str, data_path: str | None) -> None:
     measure = Evaluator(run.task, run.config.dispatch)
     print(f"{shown(run.directory)} at step {run.step:,}, {data.name}")
     results = {}
-    for split in ("dev", "test"):
-        results[split] = measure(run.params, run.hyper, getattr(data, split))
+    for split, batches in (("dev", data.dev), ("test", data.test)):
+        if batches is None:
+            continue
+        means = measure(run.params, run.hyper, batches)
+        results[split] = means | experiment.derive(means)
         metrics = {k: v for k, v in results[split].items() if k != "seconds"}
         print(f"{split:<8}" + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     print(f"to beat {experiment.metric.name} {_baseline(data)}")

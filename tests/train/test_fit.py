@@ -159,17 +159,15 @@ def test_seed_changes_the_run_and_nothing_else_does():
     assert not np.array_equal(outcomes[0]["w"], outcomes[2]["w"])
 
 
-def test_eight_devices_train_as_one_does():
+def test_eight_devices_train_as_one_does(tmp_path):
     task, batches, config, numbers = parts(steps=10, rows=16, noise=0.0)
     one = fit(task, batches, config, numbers=numbers, dev=batches, metric=ERROR)
-    many = fit(
-        task,
-        dataclasses.replace(batches, batch_axis=0),
-        config,
-        numbers=numbers,
-        dev=dataclasses.replace(batches, batch_axis=0),
-        metric=ERROR,
-    )
+    shared, checkpoints = dataclasses.replace(batches, batch_axis=0), Checkpoints(tmp_path)
+    half = dataclasses.replace(config, steps=5)
+    fit(task, shared, half, numbers=numbers, checkpoints=checkpoints)
+    state = resume(task, shared, config, checkpoints, numbers)
+    many = fit(task, shared, config, numbers=numbers, dev=shared, metric=ERROR, state=state)
+    assert len(many.state.params["w"].sharding.device_set) == 8
     np.testing.assert_allclose(many.state.params["w"], one.state.params["w"], rtol=1e-5)
     np.testing.assert_allclose(many.records[-1]["error"], one.records[-1]["error"], rtol=1e-5)
 
