@@ -1,0 +1,70 @@
+"""Every cell, its options and wraps, built small: what the contract tests run over."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from seqmodels.cells import CELLS, learned_start
+from seqmodels.engines.associative import Associative
+from seqmodels.engines.fused import Fused
+from seqmodels.engines.scan import Scan
+from seqmodels.noise import dropout, weight_drop, zoneout
+from seqmodels.types import Linear, Structured
+from seqmodels.wrap import bidirectional, layer_norm, residual, stack
+
+D = H = 4
+lstm, gru = CELLS["lstm"], CELLS["gru"]
+
+SINGLE = CELLS | {
+    "lstm_peepholes": partial(lstm, peepholes=True),
+    "lstm_layer_norm": partial(lstm, layer_norm=True),
+    "lstm_projection": partial(lstm, projection=3),
+    "learned_start": lambda d, h, **kw: learned_start(lstm(d, h, **kw)),
+    "zoneout": lambda d, h, **kw: zoneout(gru(d, h, **kw), 0.2),
+    "state_dropout": lambda d, h, **kw: dropout(gru(d, h, **kw), state=0.3),
+    "weight_drop": lambda d, h, **kw: weight_drop(lstm(d, h, **kw), 0.3),
+}
+COMPOSITE = {
+    "stack": lambda d, h, **kw: stack(lstm(d, h, **kw), gru(h, h, **kw)),
+    "bidirectional": lambda d, h, **kw: bidirectional(lstm(d, h, **kw)),
+    "deep": lambda d, h, **kw: stack(
+        bidirectional(gru(d, h, **kw)), residual(layer_norm(lstm(2 * h, 2 * h, **kw)))
+    ),
+    "dropout": lambda d, h, **kw: dropout(gru(d, h, **kw), inputs=0.2, outputs=0.3),
+    "step_dropout": lambda d, h, **kw: dropout(gru(d, h, **kw), outputs=0.3, locked=False),
+}
+ALL = SINGLE | COMPOSITE
+
+# Chunks of two steps, so that a sequence of seven has several chunks and a remainder.
+SMALL = {"fused": Fused(steps=2), "associative": Associative(), "scan": Scan()}
+
+
+def build(name: str, dtype=jnp.float32):
+    """A cell and parameters that are nowhere at a special point."""
+    cell = ALL[name](D, H, param_dtype=dtype)
+    params = cell.init(jax.random.key(0))
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    moved = [
+        a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys, strict=True)
+    ]
+    return cell, tree.unflatten(moved)
+
+
+def random_carry(cell, params, batch_shape, key):
+    """A carry that differs from the start in every element."""
+    start = cell.start(params, batch_shape)
+    return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(key, a.shape, a.dtype), start)
+
+
+def engines_for(name: str) -> list[str]:
+    """The engines other than scan that take this single cell."""
+    form = ALL[name](D, H).form
+    if isinstance(form, Structured):
+        return ["fused"]
+    return ["associative"] if isinstance(form, Linear) else []
+
+
+PAIRS = [(name, engine) for name in SINGLE for engine in engines_for(name)]
+EVERY = [(name, "scan") for name in SINGLE] + PAIRS
