@@ -23,7 +23,9 @@ def temporary_bytes(name: str, engine: str, chunk: int | None) -> int:
     params = jax.eval_shape(cell.init, jax.random.key(0))
     xs = jax.ShapeDtypeStruct((T, B, D), jnp.float32)
     compiled = jax.jit(jax.grad(loss)).lower(params, xs).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
+    analysis = compiled.memory_analysis()
+    assert analysis is not None
+    return analysis.temp_size_in_bytes
 
 
 def main() -> None:

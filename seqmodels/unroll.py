@@ -41,7 +41,13 @@ def unroll(
     check(cell, xs, mask, resets, chunk)
     carry = starting(cell, params, xs.shape[1:-1], carry)
     if isinstance(cell.form, Composite):
-        options = {"mask": mask, "resets": resets, "reverse": reverse, "key": key, "chunk": chunk}
+        options: dict[str, Any] = {
+            "mask": mask,
+            "resets": resets,
+            "reverse": reverse,
+            "key": key,
+            "chunk": chunk,
+        }
         options |= {"clip_gradient": clip_gradient, "engine": engine}
         return cell.form.unroll(unroll, params, xs, carry, options)
     problem = make_problem(cell, params, xs, carry, mask, resets, key, clip_gradient)

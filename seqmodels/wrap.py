@@ -228,9 +228,16 @@ def layer_norm(cell: Cell) -> Cell:
     return around(cell, after=after, init=init)
 
 
+def input_size(cell: Cell) -> int:
+    """Features of a cell's input, which wraps that make arrays must know."""
+    if cell.size is None:
+        raise UserError("this wrap must know the cell's input size: build it as Cell(..., size=D)")
+    return cell.size
+
+
 def output_size(cell: Cell, params: Params, width: int | None = None) -> int:
     """Features of a cell's output, found by tracing one step on one row."""
     from seqmodels.unroll import unroll  # a bidirectional cell has no step
 
-    xs = jax.ShapeDtypeStruct((1, 1, width or cell.size), jnp.float32)
+    xs = jax.ShapeDtypeStruct((1, 1, width or input_size(cell)), jnp.float32)
     return jax.eval_shape(lambda p, x: unroll(cell, p, x)[0], params, xs).shape[-1]

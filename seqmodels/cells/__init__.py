@@ -1,5 +1,7 @@
 """The cells, one recurrence to a file, and their names for configurations."""
 
+from collections.abc import Callable
+
 from seqmodels.cells.additive import additive_memory
 from seqmodels.cells.carry_track import carry_track_lstm
 from seqmodels.cells.gru import gru
@@ -14,10 +16,11 @@ from seqmodels.cells.rglru import rg_lru
 from seqmodels.cells.rnn import irnn, rnn
 from seqmodels.cells.slstm import slstm
 from seqmodels.cells.start import learned_start
+from seqmodels.types import Cell
 
 __all__ = ["CELLS", "learned_start"]
 
-CELLS = {
+CELLS: dict[str, Callable[..., Cell]] = {
     "rnn": rnn,
     "irnn": irnn,
     "preactivation_rnn": preactivation_rnn,

@@ -106,7 +106,7 @@ def structured_cell(
     init: Callable[[jax.Array], Params],
     start: Callable[[Params, tuple[int, ...]], Carry],
     form: Structured,
-    size: int,
+    size: int | None,
 ) -> Cell:
     """A cell whose ``step`` follows from its structured form."""
 

@@ -14,8 +14,7 @@ any other         ``scan``         needs nothing but ``step``
 under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +27,12 @@ from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
 from seqmodels.types import Carry, Linear, Structured
 
-Engine = Callable[[Problem], tuple[Any, Carry]]
+
+class Engine(Protocol):
+    """Solves a problem that ``refusal`` found nothing against."""
+
+    def __call__(self, problem: Problem) -> tuple[Any, Carry]: ...
+
 
 ENGINES: dict[str, Engine] = {
     "scan": Scan(),

@@ -35,7 +35,7 @@ class Associative(NamedTuple):
     """Takes linear cells; the whole sequence of states is held at once."""
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
-        form, start = problem.cell.form, problem.start()
+        form, start = problem.linear, problem.start()
         log = form.log
         combine = compose_log if log else compose
         maps = Affine(*form.elements(problem.params, problem.xs))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.types import Array, Bool, Carry, Cell, Noisy, Params, PyTree
+from seqmodels.types import Array, Bool, Carry, Cell, Linear, Noisy, Params, PyTree, Structured
 
 
 class Problem(NamedTuple):
@@ -26,6 +26,16 @@ class Problem(NamedTuple):
     @property
     def batch_shape(self) -> tuple[int, ...]:
         return inputs_of(self.xs).shape[1:-1]
+
+    @property
+    def structured(self) -> Structured:
+        assert isinstance(self.cell.form, Structured)
+        return self.cell.form
+
+    @property
+    def linear(self) -> Linear:
+        assert isinstance(self.cell.form, Linear)
+        return self.cell.form
 
     def start(self) -> Carry:
         return self.cell.start(self.params, self.batch_shape)
