@@ -39,10 +39,13 @@ class Checkpoints:
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self.pending: Future | None = None
 
-    def save(self, state: TrainState, value: float | None = None) -> None:
-        """Save in the background; ``value`` ranks the checkpoint, lower is better."""
+    def save(self, state: TrainState, value: float | None = None, step: int | None = None) -> None:
+        """Save in the background; ``value`` ranks the checkpoint, lower is better.
+
+        ``step`` must be told of a population, whose state has one for each member.
+        """
         self.wait()
-        path = self.directory / str(int(state.step))
+        path = self.directory / str(int(state.step) if step is None else step)
         # Copied, because the next chunk is given these very buffers to overwrite.
         parts = _copy(_split(state))
         seal = {"value": value, "arrays": _arrays(parts)}

@@ -14,7 +14,7 @@ from seqmodels.train.feed import Batches, data_mesh, feed, replicate, shape_of
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import observe
 from seqmodels.train.program import Program
-from seqmodels.train.records import Record, means, totals, train_record
+from seqmodels.train.records import Record, Sums, means, totals, train_record
 from seqmodels.train.state import (
     TrainState,
     evaluation_params,
@@ -110,7 +110,7 @@ class Evaluator:
     def __call__(self, params: Params, hyper: dict, batches: Batches) -> Record:
         begin, compiled = time.perf_counter(), self.program.seconds
         memory: PyTree = None
-        sums: dict[str, tuple[float, float]] = {}
+        sums: Sums = {}
         mesh, stop = data_mesh(batches), batches.steps_per_epoch
         params, hyper = replicate((params, hyper), mesh)
         with feed(batches, 0, stop, self.dispatch, mesh=mesh) as chunks:
@@ -141,51 +141,79 @@ class _Memory:
 
 
 class Trainer:
-    """What the loop of ``fit`` needs at hand."""
+    """The loop of ``fit``; ``sweep`` runs the same one over a population."""
 
     def __init__(self, task, batches, config, metric, checkpoints, logs):
         self.batches, self.mesh = batches, data_mesh(batches)
         self.config, self.metric = config, metric
         self.checkpoints, self.logs = checkpoints, logs
         self.program, self.memory = Program(train_chunk(task, config), donate=(0,)), _Memory(task)
+        self.measure = Evaluator(task, config.dispatch)
+        self.step = 0
         self.value: float | None = None  # headline of the last evaluation, until it is saved
 
-    def feed(self, state: TrainState):
-        config, span = self.config, (int(state.step), self.config.steps)
+    def run(self, state: TrainState, dev: Batches | None) -> TrainState:
+        """Train to ``config.steps``, or until it stalls."""
+        self.step = int(np.max(jax.device_get(state.step)))
+        try:
+            with listen() as requests, self.feed() as chunks:
+                for chunk, size in chunks:
+                    state = self.advance(state, chunk, size)
+                    if self.is_due() and dev is not None:
+                        state = self.evaluate(state, dev)
+                    if self.is_due() or requests.signal:
+                        self.save(state)
+                    if requests.signal:
+                        raise Interrupted(requests.signal, self.step)
+                    if self.is_due() and self.has_stalled(state):
+                        break
+        finally:
+            if self.checkpoints is not None:
+                self.checkpoints.wait()
+        return state
+
+    def feed(self):
+        config, span = self.config, (self.step, self.config.steps)
         return feed(self.batches, *span, config.dispatch, config.evaluate_every, self.mesh)
 
     def advance(self, state: TrainState, chunk: PyTree, size: int) -> TrainState:
-        state = replicate(state, self.mesh)
-        memory = replicate(self.memory(state.params, state.memory, chunk), self.mesh)
+        state = self.place(state)
+        memory = self.place(self.memory(state.params, state.memory, chunk))
         compiled, begin = self.program.seconds, time.perf_counter()
-        state, metrics = self.program(state._replace(memory=memory), chunk)
+        state, metrics = self.call(state._replace(memory=memory), chunk)
         metrics = jax.device_get(metrics)
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
-        step = int(state.step)
-        self.check(metrics, step - size)
-        self.log(train_record(metrics, step, size, seconds, self.program.seconds, self.metric.name))
+        self.step += size
+        self.report(metrics, size, seconds)
         return state
 
-    def check(self, metrics: dict[str, Any], first: int) -> None:
-        """Stop at the first step whose loss or gradient is no finite number."""
-        good = np.isfinite(metrics["loss"]) & np.isfinite(metrics["gradient_norm"])
-        if good.all():
-            return
-        at = int(np.argmin(good))
-        last = self.checkpoints.last_path() if self.checkpoints else None
-        raise TrainingDiverged(
-            f"training diverged at step {first + at}: loss {metrics['loss'][at]:.4g}, learning "
-            f"rate {metrics['learning_rate'][at]:.4g}, gradient norm "
-            f"{metrics['gradient_norm'][at]:.4g}; last good checkpoint: {last or 'none'}"
-        )
+    def place(self, tree: PyTree) -> PyTree:
+        return replicate(tree, self.mesh)
 
-    def is_due(self, state: TrainState) -> bool:
-        step = int(state.step)
-        return step % self.config.evaluate_every == 0 or step == self.config.steps
+    def call(self, state: TrainState, chunk: PyTree) -> tuple[TrainState, dict[str, Any]]:
+        return self.program(state, chunk)
 
-    def take_in(self, state: TrainState, record: Record) -> TrainState:
+    def report(self, metrics: dict[str, Any], size: int, seconds: float) -> None:
+        """Log a chunk; stop at the first step whose loss or gradient is no finite number."""
+        bad = first_bad(metrics)
+        if bad is not None:
+            last = self.checkpoints.last_path() if self.checkpoints else None
+            raise TrainingDiverged(
+                f"training diverged at step {self.step - size + bad}: loss "
+                f"{metrics['loss'][bad]:.4g}, learning rate {metrics['learning_rate'][bad]:.4g}, "
+                f"gradient norm {metrics['gradient_norm'][bad]:.4g}; "
+                f"last good checkpoint: {last or 'none'}"
+            )
+        compiled = self.program.seconds
+        self.log(train_record(metrics, self.step, size, seconds, compiled, self.metric.name))
+
+    def is_due(self) -> bool:
+        return self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
+
+    def evaluate(self, state: TrainState, dev: Batches) -> TrainState:
         """Log an evaluation, and let the learning rate and early stopping know of it."""
-        self.log({"step": int(state.step), "split": "dev", **record})
+        record = self.measure(evaluation_params(state), state.hyper, dev)
+        self.log({"step": self.step, "split": "dev", **record})
         self.value = self.metric.signed(record[self.metric.name])
         plateau = _observe(state.plateau, state.hyper, jnp.float32(self.value))
         return state._replace(plateau=plateau)
@@ -195,13 +223,15 @@ class Trainer:
 
     def save(self, state: TrainState) -> None:
         if self.checkpoints is not None:
-            self.checkpoints.save(state, self.value)
+            self.checkpoints.save(state, self.value, self.step)
         self.value = None
-
-    def finish(self) -> None:
-        if self.checkpoints is not None:
-            self.checkpoints.wait()
 
     def log(self, record: Record) -> None:
         for log in self.logs:
             log(record)
+
+
+def first_bad(metrics: dict[str, Any]) -> int | None:
+    """Index of the first step whose loss or gradient is no finite number."""
+    good = np.isfinite(metrics["loss"]) & np.isfinite(metrics["gradient_norm"])
+    return None if good.all() else int(np.argmin(good))

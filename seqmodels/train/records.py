@@ -6,25 +6,26 @@ import jax
 import numpy as np
 
 Record = dict[str, Any]
-Sums = dict[str, tuple[float, float]]
+Sums = dict[str, tuple[Any, Any]]  # numbers, or one for each member of a population
 
 
 def totals(metrics: dict[str, Any], sums: Sums) -> Sums:
-    """Add the pairs ``(totals [K], counts [K])`` to the sums, in float64."""
+    """Add the pairs ``(totals [K, ...], counts [K, ...])`` to the sums, in float64."""
     metrics = jax.device_get(metrics)
     sums = dict(sums)
     for name, (total, count) in metrics.items():
         old_total, old_count = sums.get(name, (0.0, 0.0))
         sums[name] = (
-            old_total + float(np.sum(total, dtype=np.float64)),
-            old_count + float(np.sum(count, dtype=np.float64)),
+            old_total + np.sum(total, axis=0, dtype=np.float64),
+            old_count + np.sum(count, axis=0, dtype=np.float64),
         )
     return sums
 
 
-def means(sums: Sums) -> dict[str, float]:
+def means(sums: Sums) -> dict[str, Any]:
     """Total by count, ``nan`` where nothing was counted."""
-    return {name: total / count if count else float("nan") for name, (total, count) in sums.items()}
+    with np.errstate(invalid="ignore"):
+        return {name: np.divide(total, count) for name, (total, count) in sums.items()}
 
 
 def train_record(
