@@ -1,17 +1,16 @@
 """The engines, and the table by which ``auto`` picks one.
 
-================  ===============  ========================================
-cell              engine           why
-================  ===============  ========================================
-LSTM, one NVIDIA  ``cudnn``        one launch for the whole sequence
-structured        ``fused``        own backward pass, no per-step weight sums
-linear, GPU       ``associative``  O(log T) depth
-linear, CPU       ``scan``         two cores gain nothing from the extra work
-any other         ``scan``         needs nothing but ``step``
-================  ===============  ========================================
+===========  ===============  ==============================================
+cell         engine           why
+===========  ===============  ==============================================
+structured   ``fused``        own backward pass, no per-step weight sums
+linear, GPU  ``associative``  O(log T) depth
+linear, CPU  ``scan``         two cores gain nothing from the extra work
+any other    ``scan``         needs nothing but ``step``
+===========  ===============  ==============================================
 
-"LSTM" is the plain one in float32.  ``fused`` and ``cudnn`` have no forward mode: ask for ``scan``
-under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+``cudnn`` must be asked for by name until it has been measured on a device.  It and ``fused`` have
+no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol
@@ -62,8 +61,6 @@ def auto(problem: Problem) -> Engine:
     preferred: list[Engine] = [Fused()]
     if jax.default_backend() != "cpu":
         preferred.append(Associative())
-    if jax.device_count() == 1:  # XLA would gather a sharded batch for cuDNN
-        preferred.insert(0, Cudnn())
     return next((engine for engine in preferred if refusal(engine, problem) is None), Scan())
 
 

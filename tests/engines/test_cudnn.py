@@ -16,7 +16,7 @@ from jax.interpreters import mlir
 
 from seqmodels.cells.lstm import lstm
 from seqmodels.cells.start import learned_start
-from seqmodels.engines import auto, cudnn
+from seqmodels.engines import cudnn
 from seqmodels.engines.problem import Problem
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
@@ -203,15 +203,6 @@ def test_refused_dtype_of_params(nvidia):
 def test_refused_off_nvidia_in_one_line():
     with pytest.raises(UserError, match="needs an NVIDIA device, not cpu; use engine='auto'"):
         unroll(CELL, weights_of(), normal((T, B, D), 9), engine="cudnn")
-
-
-def test_auto_takes_it_on_one_nvidia_device_only(nvidia, monkeypatch):
-    problem = Problem(CELL, weights_of(), normal((T, B, D), 9), carry_of(CELL, B))
-    monkeypatch.setattr(jax, "device_count", lambda: 1)
-    assert isinstance(auto(problem), cudnn.Cudnn)
-    assert not isinstance(auto(problem._replace(resets=jnp.zeros((T, B), bool))), cudnn.Cudnn)
-    monkeypatch.setattr(jax, "device_count", lambda: 2)
-    assert not isinstance(auto(problem), cudnn.Cudnn)
 
 
 @pytest.mark.skipif(not cudnn.on_nvidia(), reason="needs an NVIDIA device")
