@@ -11,8 +11,9 @@ Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks".
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from math import exp, log
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, main
 from seqmodels.decode.arguments import SampleArguments
@@ -57,7 +58,17 @@ class Config(FitConfig):
     evaluate_every: int = 300
     learning_rate: float = 4e-3
     warmup_steps: float = 50.0
-    schedule: str = "cosine"
+
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        for name in ("layers", "hidden", "embedding"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name} must be 1 or more")
+        if not 0 <= self.dropout < 1:
+            raise UserError("--dropout must be 0 or more and below 1")
+
+    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
 
 def read(config: Config):
@@ -81,11 +92,12 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
     streams, length = config.batch_size, config.length
+    few = 8  # streams to measure on: each begins without context
     unigram, bigram = ngram_nats(train, dev, len(vocabulary))
     return Data(
         train=training_windows(train, streams, length, seed=config.seed, name="the training text"),
-        dev=evaluation_windows(dev, streams, length, name="the dev text"),
-        test=evaluation_windows(test, streams, length, name="the test text"),
+        dev=evaluation_windows(dev, few, length, name="the dev text"),
+        test=evaluation_windows(test, few, length, name="the test text") if texts.test else None,
         name=config.data or "the Python standard library",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="characters",
@@ -154,6 +166,10 @@ class InspectArguments:
     shown: int = 500
     """Characters to draw, the last of those read."""
 
+    def __post_init__(self) -> None:
+        if min(self.length, self.shown) < 2:
+            raise UserError("--length and --shown must be 2 or more")
+
 
 def inspect(run: Run, arguments: InspectArguments) -> None:
     """Draw what units do over a text; list those that track position, quotes, indentation."""
@@ -187,6 +203,8 @@ EXPERIMENT = Experiment(
     metric=Metric("nats"),
     about=__doc__ or "",
     hyper=("dropout",),
+    derive=lambda means: {"bits": means["nats"] / log(2), "perplexity": exp(means["nats"])},
+    finish=lambda run: sample(run, SampleArguments()),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 8, "length": 16},
     commands={"sample": (SampleArguments, sample), "inspect": (InspectArguments, inspect)},
 )

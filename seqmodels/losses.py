@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import optax
 
+from seqmodels.cells.build import wide
 from seqmodels.types import Array, Bool, Float, Int
 
 
@@ -35,7 +36,7 @@ def cross_entropy(
     >>> cross_entropy(jnp.array([40.0, 0.0]), jnp.array(0), smoothing=0.1)  # s/2 of the way to 40
     Array(2., dtype=float32)
     """
-    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    logits = logits.astype(wide(logits.dtype))
     sharp = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     if isinstance(smoothing, float) and smoothing == 0.0:
         return sharp

@@ -100,9 +100,9 @@ def draw_activations(
     from matplotlib.figure import Figure
 
     places = layout(text, width)
-    lines = max(row for row, _ in places) + 1
+    lines, width = (max(numbers) + 1 for numbers in zip(*places, strict=True))
     height = len(panels) * (lines * 0.17 + 0.5)
-    figure = Figure(figsize=(width * 0.095, height), layout="constrained")
+    figure = Figure(figsize=(max(width, 40) * 0.08, height), layout="constrained")
     for axes, (title, values) in zip(
         figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
     ):

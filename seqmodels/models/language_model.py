@@ -50,7 +50,7 @@ def language_model(cell: Cell, size: int, vocabulary: int, *, tied: bool = False
             return params | {"readout": layer(nnx.Linear, width, vocabulary).init(key_r)}
         if width != size:
             raise UserError(
-                f"tied embeddings: the cell puts out {width} features and the embedding has {size}; "
+                f"tied embeddings: the cell puts out {width} features, the embedding has {size}; "
                 "make them equal"
             )
         return params | {"readout": {"bias": jnp.zeros((vocabulary,))}}
@@ -85,7 +85,7 @@ def language_model_task(build: Callable[[dict[str, Any]], LanguageModel]) -> Tas
     """Predict the next token of ``data.streams.Window`` batches; the memory is the cell's carry.
 
     ``build(hyper)`` gives the model, so that its rates may be swept.  Metrics, means over the
-    tokens: ``nats`` (negative log-likelihood), ``bits``, ``accuracy``.
+    tokens: ``nats`` (negative log-likelihood) and ``accuracy``.
     """
 
     def predict(params: Params, hyper: dict, memory: Carry, window: Any, key: Any = None):
@@ -117,6 +117,5 @@ def measures(
     hits = (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
     return {
         "nats": masked_sum(nats, mask),
-        "bits": masked_sum(nats / jnp.log(2.0), mask),
         "accuracy": masked_sum(hits, mask),
     }
