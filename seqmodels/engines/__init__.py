@@ -13,7 +13,7 @@ any other    ``scan``         needs nothing but ``step``
 no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ from seqmodels.errors import UserError
 from seqmodels.types import Carry, Linear, Structured
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Solves a problem that ``refusal`` found nothing against."""
 
