@@ -229,3 +229,23 @@ def test_any_batch_shape_gives_the_same_numbers(name):
     close(run(inputs()[:, None])[:, 0], batch)
     close(run(inputs()[:1]), batch[:1])
     assert run(inputs()[:0]).shape == (0, B, zoo.H)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "slstm", "gru_before", "min_gru", "lru"])
+def test_bfloat16_computes_near_float32_with_carries_and_gradients_in_float32(name):
+    _, params = zoo.build(name)
+
+    @jax.jit
+    def both(params):
+        def loss(params, dtype):
+            ys, carry = unroll(zoo.ALL[name](zoo.D, zoo.H, dtype=dtype), params, inputs())
+            return jnp.sum(ys.astype(jnp.float32) ** 2), (ys, carry)
+
+        return [jax.grad(loss, has_aux=True)(params, d) for d in (jnp.float32, jnp.bfloat16)]
+
+    (grads, (ys, carry)), (rough_grads, (rough, rough_carry)) = both(params)
+    assert rough.dtype == jnp.bfloat16
+    same = lambda a, b: a.dtype == b.dtype  # noqa: E731
+    assert all(jax.tree.leaves(jax.tree.map(same, (grads, carry), (rough_grads, rough_carry))))
+    close(rough.astype(jnp.float32), ys, tolerance=0.05)  # 8 bits of mantissa, T steps deep
+    close(rough_grads, grads, tolerance=0.2)
