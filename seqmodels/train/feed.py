@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from seqmodels.train.devices import place
 from seqmodels.types import PyTree
 
 T = TypeVar("T")
@@ -67,32 +67,6 @@ def windows(start: int, stop: int, dispatch: int, every: int) -> Iterator[tuple[
 def stack(batches: Sequence[PyTree]) -> PyTree:
     """K batches of one shape as one pytree with a leading axis K."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
-
-
-def data_mesh(batches: Any) -> Mesh | None:
-    """All devices on one ``data`` axis; None where there is one, or the batch axis is not told."""
-    if jax.device_count() == 1 or getattr(batches, "batch_axis", None) is None:
-        return None
-    return Mesh(np.array(jax.devices()), ("data",))
-
-
-def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree:
-    """Put a stacked chunk on the device, or its batch axis over the devices of the mesh."""
-    if mesh is None:
-        return jax.device_put(chunk)
-
-    def sharding(leaf: np.ndarray, axis: int) -> NamedSharding:
-        divides = leaf.shape[axis + 1] % mesh.size == 0
-        spec = [None] * (axis + 1) + ["data"] if divides else []
-        return NamedSharding(mesh, PartitionSpec(*spec))
-
-    axes = jax.tree.broadcast(batch_axis, chunk)
-    return jax.device_put(chunk, jax.tree.map(sharding, chunk, axes))
-
-
-def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
-    """The same on every device of the mesh; costs nothing where it is so already."""
-    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
 @contextmanager

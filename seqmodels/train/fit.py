@@ -10,7 +10,8 @@ import numpy as np
 
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, Metric, hyper
-from seqmodels.train.feed import Batches, data_mesh, feed, replicate, shape_of
+from seqmodels.train.devices import data_mesh, replicate
+from seqmodels.train.feed import Batches, feed, shape_of
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import observe
 from seqmodels.train.program import Program
@@ -101,28 +102,32 @@ def fit(
 
 
 class Evaluator:
-    """``(params, hyper, batches) -> record``: exact means over one epoch, memory carried on."""
+    """``(params, hyper, batches) -> record``: exact means over one epoch, memory carried on.
 
-    def __init__(self, task: Task, dispatch: int = 20):
-        self.dispatch, self.memory = dispatch, _Memory(task)
+    ``mesh_for(batches)`` and ``put(tree, mesh)`` say how arrays lie on devices.
+    """
+
+    def __init__(self, task: Task, dispatch: int = 20, mesh_for=data_mesh, put=replicate):
+        self.dispatch, self.memory = dispatch, Memory(task)
+        self.mesh_for, self.put = mesh_for, put
         self.program = Program(measure_chunk(task))
 
     def __call__(self, params: Params, hyper: dict, batches: Batches) -> Record:
         begin, compiled = time.perf_counter(), self.program.seconds
         memory: PyTree = None
         sums: Sums = {}
-        mesh, stop = data_mesh(batches), batches.steps_per_epoch
-        params, hyper = replicate((params, hyper), mesh)
+        mesh, stop = self.mesh_for(batches), batches.steps_per_epoch
+        params, hyper = self.put((params, hyper), mesh)
         with feed(batches, 0, stop, self.dispatch, mesh=mesh) as chunks:
             for chunk, _ in chunks:
-                memory = replicate(self.memory(params, memory, chunk), mesh)
+                memory = self.put(self.memory(params, memory, chunk), mesh)
                 memory, metrics = self.program(params, hyper, memory, chunk)
                 sums = totals(metrics, sums)
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
         return {**means(sums), "seconds": seconds}
 
 
-class _Memory:
+class Memory:
     """``(params, memory, chunk) -> memory``, a fresh one where the shapes ask for another."""
 
     def __init__(self, task: Task):
@@ -147,7 +152,7 @@ class Trainer:
         self.batches, self.mesh = batches, data_mesh(batches)
         self.config, self.metric = config, metric
         self.checkpoints, self.logs = checkpoints, logs
-        self.program, self.memory = Program(train_chunk(task, config), donate=(0,)), _Memory(task)
+        self.program, self.memory = Program(train_chunk(task, config), donate=(0,)), Memory(task)
         self.measure = Evaluator(task, config.dispatch)
         self.step = 0
         self.value: float | None = None  # headline of the last evaluation, until it is saved
