@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.cells.build import structured_cell
-from seqmodels.engines.problem import inputs_of, noise_of
+from seqmodels.engines.problem import inputs_of, noise_of, zeros_like
 from seqmodels.errors import UserError
-from seqmodels.types import Array, Carry, Cell, Params, PyTree, Structured
-from seqmodels.wrap import Drawn, around, draw_cell, output_size, with_noise
+from seqmodels.types import Array, Carry, Cell, Params, Pullback, PyTree, Structured
+from seqmodels.wrap import Drawn, around, draw_cell, input_size, output_size, with_noise
 
 Rate = float | Array
 
@@ -57,7 +57,7 @@ def dropout(
 
     def masks(key: Any, shape: tuple[int, ...], cell: Cell, params: Params) -> Masks:
         key_x, key_y = jax.random.split(key)
-        x = None if inputs is None else keep_mask(key_x, inputs, (*shape, cell.size))
+        x = None if inputs is None else keep_mask(key_x, inputs, (*shape, input_size(cell)))
         if outputs is None:
             return Masks(x, None)
         return Masks(x, keep_mask(key_y, outputs, (*shape, output_size(cell, params))))
@@ -121,10 +121,24 @@ def state_dropout(cell: Cell, rate: Rate) -> Cell:
         hidden=lambda p, carry: dropped(p.own, form.hidden(p.cell, carry)),
         update=lambda p, carry, u, a: form.update(p.cell, carry, u, a),
         prepare=prepare,
-        linearise=form.linearise and (lambda p, carry, u, a: form.linearise(p.cell, carry, u, a)),
-        pull=form.pull,
+        pullback=form.pullback and of_inner(form.pullback),
     )
     return rewire(cell, rewired, draw)
+
+
+def of_inner(pullback: Pullback) -> Pullback:
+    """The pullback of a cell whose parameters lie inside ``Drawn``."""
+
+    def gather(params: Drawn, *rest: Any) -> Drawn:
+        assert pullback.gather is not None
+        return Drawn(pullback.gather(params.cell, *rest), zeros_like(params.own))
+
+    return Pullback(
+        lambda params, *rest: pullback.keep(params.cell, *rest),
+        lambda params, *rest: pullback.linearise(params.cell, *rest),
+        pullback.pull,
+        pullback.gather and gather,
+    )
 
 
 def zoneout(cell: Cell, rates: Rate | Carry) -> Cell:
@@ -138,10 +152,6 @@ def zoneout(cell: Cell, rates: Rate | Carry) -> Cell:
     """
     form = structure_of(cell, "zoneout")
 
-    def as_carry(carry: Carry, rates: Any) -> Carry:
-        same = jax.tree.structure(rates) == jax.tree.structure(carry)
-        return rates if same else jax.tree.map(lambda _: rates, carry)
-
     def prepare(params: Params) -> Drawn:
         inner, _ = drawn(params)
         return Drawn(form.prepare(inner), jax.tree.map(jnp.asarray, rates))
@@ -151,12 +161,12 @@ def zoneout(cell: Cell, rates: Rate | Carry) -> Cell:
         inner, noise = draw_cell(cell, params, key, length, batch_shape)
         carry = jax.eval_shape(lambda p: cell.start(p, batch_shape), params)
         leaves, tree = jax.tree.flatten(carry)
-        keys = tree.unflatten(jax.random.split(key_own, len(leaves)))
+        keys = jax.tree.unflatten(tree, jax.random.split(key_own, len(leaves)))
         kept = jax.tree.map(
             lambda k, leaf, rate: jax.random.bernoulli(k, rate, (length, *leaf.shape)),
             keys,
             carry,
-            as_carry(carry, rates),
+            jax.tree.broadcast(rates, carry),
         )
         return Drawn(inner, None), (noise, kept)
 
@@ -168,7 +178,7 @@ def zoneout(cell: Cell, rates: Rate | Carry) -> Cell:
     def update(p: Drawn, carry: Carry, u: tuple, a: Array) -> tuple[Carry, Any]:
         inner, kept = u
         new, y = form.update(p.cell, carry, inner, a)
-        kept = as_carry(carry, p.own) if kept is None else kept
+        kept = jax.tree.broadcast(p.own, carry) if kept is None else kept
         zoned = jax.tree.map(zone, kept, carry, new)
         shown = jax.tree.leaves(zoned)[0]
         if shown.shape != y.shape:

@@ -24,6 +24,7 @@ __all__ = [
     "Carry",
     "Cell",
     "Composite",
+    "Cotangents",
     "Float",
     "Int",
     "Key",
@@ -32,6 +33,7 @@ __all__ = [
     "Noisy",
     "Num",
     "Params",
+    "Pullback",
     "PyTree",
     "Structured",
     "Task",
@@ -50,6 +52,30 @@ class Layer(NamedTuple):
     apply: Callable[..., Any]
 
 
+class Cotangents(NamedTuple):
+    """Cotangents of one step, or of many: of its new carry, output, projection and matmul."""
+
+    new: Carry
+    y: Any
+    u: PyTree
+    a: Array
+
+
+class Pullback(NamedTuple):
+    """How the fused engine differentiates ``update``; all but ``keep`` and ``pull`` see many steps.
+
+    keep:      ``(params, carry, u, a) -> ((carry, y), kept)``, update and what is kept of a step
+    linearise: ``(params, carry, kept) -> linear``, all that no cotangent enters
+    pull:      ``(linear, dcarry, dy) -> (dcarry, du, da)`` of one step
+    gather:    ``(params, carry, kept, cotangents) -> dparams``, where update reads parameters
+    """
+
+    keep: Callable[..., tuple[tuple[Carry, Any], PyTree]]
+    linearise: Callable[..., PyTree]
+    pull: Callable[..., tuple[Carry, PyTree, Array]]
+    gather: Callable[..., Params] | None = None
+
+
 class Structured(NamedTuple):
     """A cell taken apart, so that an engine can schedule its matmuls.
 
@@ -59,8 +85,8 @@ class Structured(NamedTuple):
     ``prepare`` runs once for a whole sequence (casts, scaled columns); the four others are given
     what it returns. ``update`` works on rows: it holds the gates and no matmul.  ``kernel`` is
     ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
-    ``linearise`` and ``pull`` are an optional hand-written pullback of ``update``
-    (see ``engines/fused.py``).  ``lstm`` marks the plain float32 LSTM that cuDNN knows.
+    ``pullback`` is an optional hand-written derivative of ``update``.  ``lstm`` marks the plain
+    float32 LSTM that cuDNN knows.
     """
 
     project: Callable[[Params, Any], PyTree]
@@ -68,8 +94,7 @@ class Structured(NamedTuple):
     hidden: Callable[[Params, Carry], Array]
     update: Callable[[Params, Carry, PyTree, Array], tuple[Carry, Any]]
     prepare: Callable[[Params], Params] = lambda params: params
-    linearise: Callable[..., PyTree] | None = None
-    pull: Callable[..., tuple[Carry, PyTree, Array]] | None = None
+    pullback: Pullback | None = None
     lstm: bool = False
 
 

@@ -22,7 +22,7 @@ from seqmodels.cells.build import (
     wide,
     zeros,
 )
-from seqmodels.types import Array, Cell, Float, Params, Structured
+from seqmodels.types import Array, Cell, Float, Params, Pullback, Structured
 
 
 class LSTMCarry(NamedTuple):
@@ -134,8 +134,7 @@ def lstm(
         hidden=lambda params, carry: carry.h,
         update=update,
         prepare=prepare,
-        linearise=linearise if plain else None,
-        pull=pull if plain else None,
+        pullback=Pullback(keep, linearise, pull) if plain else None,
         lstm=plain and compute == param_dtype == jnp.float32,
     )
     return structured_cell(init, start, form, inputs)
@@ -149,9 +148,17 @@ class Linearised(NamedTuple):
     shown: Float[Array, "*K H"]  # dh_t / dc_t
 
 
-def linearise(params: Params, carry: LSTMCarry, u: Array, a: Array) -> Linearised:
-    """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
+def keep(params: Params, carry: LSTMCarry, u: Array, a: Array) -> tuple[tuple, Array]:
+    """``update`` of the plain LSTM, with its gates as they left the tanh."""
     t = jnp.tanh(u + a)
+    i, f, g, o = split_gates(t, 4)
+    c = half(f) * carry.c + half(i) * g
+    h = half(o) * jnp.tanh(c)
+    return (LSTMCarry(h, c), h.astype(params["wh"].dtype)), t
+
+
+def linearise(params: Params, carry: LSTMCarry, t: Array) -> Linearised:
+    """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
     i, f, g, o = split_gates(t, 4)
     slope = 1.0 - t * t
     seen = jnp.tanh(half(f) * carry.c + half(i) * g)

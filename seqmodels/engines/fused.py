@@ -1,12 +1,14 @@
 """The engine with its own backward pass, generic over every structured cell.
 
-Forwards, the input matmul is done for a chunk of K steps at once, and only the carries are kept.
-Backwards, chunk by chunk: gates are recomputed with one matmul, ``update`` is linearised for all K
-steps at once, the K small pullbacks run in reverse, and every parameter's gradient is formed for
-the chunk as a whole.  Nothing here knows a cell: the pullback comes from ``update`` by ``jax.vjp``,
-unless the cell brings a cheaper one (``Structured.linearise`` and ``Structured.pull``).
+Forwards, the input matmul is done for a chunk of steps at once; every step keeps its carry and what
+the derivatives of ``update`` need.  Backwards, chunk by chunk: ``update`` is linearised for all
+steps of the chunk at once, the small pullbacks run in reverse, and then each parameter's gradient
+is one matmul for the chunk instead of one for every step.  Nothing here knows a cell: the pullback
+comes from ``update`` by ``jax.vjp``, unless the cell brings a cheaper one (``types.Pullback``).
+``docs/performance.md`` has the measurements behind every choice made here.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +27,9 @@ from seqmodels.engines.problem import (
     where,
     zeros_like,
 )
-from seqmodels.types import Array, Carry, Noisy, Params, PyTree, Structured
+from seqmodels.types import Array, Carry, Cotangents, Noisy, Params, Pullback, PyTree, Structured
+
+CHUNK_BYTES = 2**20  # of gates: a chunk's arrays should stay in the cache
 
 
 class Fused(NamedTuple):
@@ -34,12 +38,14 @@ class Fused(NamedTuple):
     steps: int = 0
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
-        form, length = problem.cell.form, problem.length
-        static = Static(form, min(self.steps or chunk_length(length), max(length, 1)))
-        x, noise = inputs_of(problem.xs), noise_of(problem.xs)
-        sequence = Sequence(x, noise, problem.mask, problem.resets)
-        start = None if problem.resets is None else problem.start()
+        form, length = problem.structured, problem.length
         params = form.prepare(problem.params)
+        steps = self.steps or chunk_length(length, problem.batch_shape, form.kernel(params))
+        static = Static(form, form.pullback or derived(form), min(steps, max(length, 1)))
+        sequence = Sequence(
+            inputs_of(problem.xs), noise_of(problem.xs), problem.mask, problem.resets
+        )
+        start = None if problem.resets is None else problem.start()
         return recurrence(static, params, sequence, problem.carry, start, problem.clip)
 
 
@@ -47,6 +53,7 @@ class Static(NamedTuple):
     """What is known while tracing."""
 
     form: Structured
+    pullback: Pullback
     steps: int
 
 
@@ -59,6 +66,13 @@ class Sequence(NamedTuple):
     reset: Array | None
 
 
+class Kept(NamedTuple):
+    """What the forward pass leaves for the backward one, step by step."""
+
+    before: Carry
+    update: PyTree
+
+
 class Sums(NamedTuple):
     """What runs backwards through the chunks: the carry's cotangent, and gradients so far."""
 
@@ -68,19 +82,33 @@ class Sums(NamedTuple):
     kernel: Array
 
 
-class Cotangents(NamedTuple):
-    """The cotangents at each step of a chunk: of its new carry, output, projection and matmul."""
+def chunk_length(length: int, batch_shape: tuple[int, ...], kernel: Array) -> int:
+    """The largest number of steps whose gates fit ``CHUNK_BYTES``, preferring divisors of T.
 
-    new: Carry
-    y: Any
-    u: PyTree
-    a: Array
+    On an accelerator memory is flat and launches are dear: there the whole sequence is one chunk.
+    """
+    if jax.default_backend() != "cpu":
+        return length
+    row = math.prod(batch_shape) * kernel.size // max(kernel.shape[-2], 1) * 4
+    most = max(4, min(length, CHUNK_BYTES // max(row, 1)))
+    divisors = [k for k in range(most // 2, most + 1) if k and length % k == 0]
+    return max(divisors, default=most)
 
 
-def chunk_length(length: int) -> int:
-    """The divisor of T between 5 and 12 that is nearest to 10; 8 where there is none."""
-    divisors = [k for k in range(5, 13) if length % k == 0]
-    return min(divisors, key=lambda k: abs(k - 10)) if divisors else 8
+def derived(form: Structured) -> Pullback:
+    """The pullback of any ``update``, from its own derivative."""
+
+    def keep(params: Params, carry: Carry, u: PyTree, a: Array) -> tuple[tuple, PyTree]:
+        return form.update(params, carry, u, a), (u, a)
+
+    def linearise(params: Params, befores: Carry, kept: PyTree) -> PyTree:
+        return jax.vmap(lambda *row: jax.vjp(partial(form.update, params), *row)[1])(befores, *kept)
+
+    def gather(params: Params, befores: Carry, kept: PyTree, steps: Cotangents) -> Params:
+        update = lambda p: over_steps(form.update)(p, befores, *kept)  # noqa: E731
+        return jax.vjp(update, params)[1]((steps.new, steps.y))[0]
+
+    return Pullback(keep, linearise, lambda linear, dnew, dy: linear((dnew, dy)), gather)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -88,65 +116,60 @@ def recurrence(
     static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, clip: Any
 ) -> tuple[Any, Carry]:
     """``(ys, carry)`` of a structured cell; ``start`` is what a reset returns to."""
-    carry, (ys, _) = forwards(static, params, sequence, carry, start)
+    carry, (ys, _) = forwards(static, params, sequence, carry, start, keep=False)
     return ys, carry
 
 
 def forwards(
-    static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry
-) -> tuple[Carry, tuple[Any, Carry]]:
-    """The final carry, the outputs, and the carry that every step began from."""
-    form = static.form
-    kernel = form.kernel(params)
+    static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, *, keep: bool
+) -> tuple[Carry, tuple[Any, Kept | None]]:
+    """The final carry, the outputs, and what the backward pass needs of every step."""
+    form, kernel = static.form, static.form.kernel(params)
 
-    def chunk(carry: Carry, part: Sequence) -> tuple[Carry, tuple[Any, Carry]]:
+    def step(carry: Carry, inputs: tuple) -> tuple[Carry, tuple[Any, Kept | None]]:
+        u, mask, reset = inputs
+        carry = carry if reset is None else where(reset, start, carry)
+        a = recur(form.hidden(params, carry), kernel)
+        (new, y), kept = static.pullback.keep(params, carry, u, a)
+        y = y if mask is None else where(mask, y, zeros_like(y))
+        return where(mask, new, carry), (y, Kept(carry, kept) if keep else None)
+
+    def chunk(carry: Carry, part: Sequence) -> tuple[Carry, tuple[Any, Kept | None]]:
         us = project(form, params, part.x, part.noise)
-        outs = []
-        for k in range(part.x.shape[0]):
-            if part.reset is not None:
-                carry = where(part.reset[k], start, carry)
-            a = recur(form.hidden(params, carry), kernel)
-            new, y = form.update(params, carry, at(us, k), a)
-            if part.mask is not None:
-                y = where(part.mask[k], y, zeros_like(y))
-                new = where(part.mask[k], new, carry)
-            outs.append((y, carry))
-            carry = new
-        return carry, stacked(outs)
+        return jax.lax.scan(step, carry, (us, part.mask, part.reset))
 
     return over_chunks(chunk, carry, sequence, static.steps)
 
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
-    carry, (ys, carries) = forwards(static, params, sequence, carry, start)
-    return (ys, carry), (params, sequence, carries, start, clip)
+    carry, (ys, kept) = forwards(static, params, sequence, carry, start, keep=True)
+    return (ys, carry), (params, sequence, kept, start, clip)
 
 
 def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tuple:
-    params, sequence, carries, start, clip = saved
+    params, sequence, kept, start, clip = saved
     dys, dcarry = cotangents
-    form = static.form
+    form, pullback = static.form, static.pullback
     kernel, pull_kernel = jax.vjp(form.kernel, params)
+    step = step_pullback(static, params, kernel, clip)
 
     def chunk(sums: Sums, inputs: tuple) -> tuple[Sums, Array]:
-        part, befores, dys = inputs
-        us, pull_project = jax.vjp(lambda p, x: project(form, p, x, part.noise), params, part.x)
-        hiddens, pull_hidden = jax.vjp(lambda p: over_steps(form.hidden)(p, befores), params)
-        products, pull_recur = jax.vjp(lambda w: recur(hiddens, w), kernel)
-        pull = step_pullback(form, params, kernel, befores, us, products)
-        sums, steps = through_time(pull, part, dys, sums, clip)
+        part, kept, dys = inputs
+        linear = pullback.linearise(params, kept.before, kept.update)
+        scanned = (linear, kept.before, dys, part.mask, part.reset)
+        state, steps = jax.lax.scan(step, (sums.carry, sums.start), scanned, reverse=True)
 
-        dparams, dx = pull_project(steps.u)
-        dparams = add(dparams, pull_hidden(recur_transposed(kernel, hiddens, steps.a))[0])
-        if form.pull is None:
-            update = lambda p: over_steps(form.update)(p, befores, us, products)  # noqa: E731
-            dparams = add(dparams, jax.vjp(update, params)[1]((steps.new, steps.y))[0])
-        dkernel = pull_recur(steps.a)[0]
-        return sums._replace(params=add(sums.params, dparams), kernel=sums.kernel + dkernel), dx
+        dparams, dx = pull_project(form, params, part, steps)
+        hiddens, pull_hidden = jax.vjp(lambda p: over_steps(form.hidden)(p, kept.before), params)
+        dhiddens, dkernel = pull_recur(hiddens, kernel, steps.a)
+        dparams = add(dparams, pull_hidden(dhiddens)[0])
+        if pullback.gather is not None:
+            dparams = add(dparams, pullback.gather(params, kept.before, kept.update, steps))
+        return Sums(*state, add(sums.params, dparams), sums.kernel + dkernel), dx
 
     dstart = None if start is None else zeros_like(start)
     sums = Sums(dcarry, dstart, zeros_like(params), jnp.zeros_like(kernel))
-    sums, dx = over_chunks(chunk, sums, (sequence, carries, dys), static.steps, reverse=True)
+    sums, dx = over_chunks(chunk, sums, (sequence, kept, dys), static.steps, reverse=True)
     dparams = add(sums.params, pull_kernel(sums.kernel)[0])
     return dparams, Sequence(dx, None, None, None), sums.carry, sums.start, None
 
@@ -154,53 +177,65 @@ def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tup
 recurrence.defvjp(recurrence_forwards, recurrence_backwards)
 
 
-def through_time(
-    pull: Callable, part: Sequence, dys: Any, sums: Sums, clip: Any
-) -> tuple[Sums, Cotangents]:
-    """The K steps of a chunk in reverse: the carry's cotangent before it, and all the others."""
-    dcarry, dstart = sums.carry, sums.start
-    steps = []
-    for k in reversed(range(part.x.shape[0])):
-        dnew, dy, dskip = dcarry, at(dys, k), None
-        if part.mask is not None:
-            nothing = zeros_like(dcarry)
-            dnew, dskip = where(part.mask[k], dcarry, nothing), where(part.mask[k], nothing, dcarry)
-            dy = where(part.mask[k], dy, zeros_like(dy))
-        dcarry, du, da = pull(k, dnew, dy)
-        dcarry = clip_tree(dcarry if dskip is None else add(dcarry, dskip), clip)
-        if part.reset is not None:
-            nothing = zeros_like(dcarry)
-            dstart = add(dstart, where(part.reset[k], dcarry, nothing))
-            dcarry = where(part.reset[k], nothing, dcarry)
-        steps.append(Cotangents(dnew, dy, du, da))
-    return sums._replace(carry=dcarry, start=dstart), stacked(steps[::-1])
+def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> Callable:
+    """The body of the scan that runs backwards through the steps of a chunk."""
+    form, pullback = static.form, static.pullback
+
+    def step(state: tuple[Carry, Carry], inputs: tuple) -> tuple[tuple, Cotangents]:
+        dcarry, dstart = state
+        linear, before, dy, mask, reset = inputs
+        nothing = zeros_like(dcarry)
+        dnew = dcarry if mask is None else where(mask, dcarry, nothing)
+        dy = dy if mask is None else where(mask, dy, zeros_like(dy))
+        dbefore, du, da = pullback.pull(linear, dnew, dy)
+        hidden, pull_hidden = jax.vjp(partial(form.hidden, params), before)
+        dhidden = jax.linear_transpose(lambda h: recur(h, kernel), hidden)(da)[0]
+        dbefore = add(dbefore, pull_hidden(dhidden)[0])
+        if mask is not None:
+            dbefore = add(dbefore, where(mask, nothing, dcarry))
+        dbefore = clip_tree(dbefore, clip)
+        if reset is not None:
+            dstart = add(dstart, where(reset, dbefore, nothing))
+            dbefore = where(reset, nothing, dbefore)
+        new, y = (None, None) if pullback.gather is None else (dnew, dy)
+        return (dbefore, dstart), Cotangents(new, y, None if du is da else du, da)
+
+    return step
 
 
-def step_pullback(
-    form: Structured, params: Params, kernel: Array, befores: Carry, us: PyTree, products: Array
-) -> Callable:
-    """``pull(k, dnew, dy) -> (dcarry, du, da)``, linearised for all steps of a chunk at once."""
-    hidden_pulls = jax.vmap(lambda c: jax.vjp(partial(form.hidden, params), c)[1])(befores)
-    hidden = jax.eval_shape(partial(form.hidden, params), at(befores, 0))
-    if form.pull is None:
-        pulls = jax.vmap(lambda *row: jax.vjp(partial(form.update, params), *row)[1])
-        linear = pulls(befores, us, products)
-        pull_update = lambda k, dnew, dy: at(linear, k)((dnew, dy))  # noqa: E731
-    else:
-        linear = form.linearise(params, befores, us, products)
-        pull_update = lambda k, dnew, dy: form.pull(at(linear, k), dnew, dy)  # noqa: E731
-
-    def pull(k: int, dnew: Carry, dy: Any) -> tuple[Carry, PyTree, Array]:
-        dcarry, du, da = pull_update(k, dnew, dy)
-        dhidden = recur_transposed(kernel, hidden, da)
-        return add(dcarry, at(hidden_pulls, k)(dhidden)[0]), du, da
-
-    return pull
+def pull_project(
+    form: Structured, params: Params, part: Sequence, steps: Cotangents
+) -> tuple[Params, Array]:
+    """The cotangents of parameters and inputs in the projection of a chunk."""
+    du = steps.a if steps.u is None else steps.u
+    if jax.tree.leaves(part.noise):
+        noisy = lambda p, x: form.project(p, Noisy(x, part.noise))  # noqa: E731
+        return jax.vjp(noisy, params, part.x)[1](du)
+    rows = partial(as_rows, features=part.x.ndim - 1)
+    dparams, dx = jax.vjp(form.project, params, by_columns(rows(part.x)))[1](jax.tree.map(rows, du))
+    return dparams, dx.reshape(part.x.shape)
 
 
-def recur_transposed(kernel: Array, hidden: Any, da: Array) -> Array:
-    """The cotangent of h in ``recur(h, kernel)``."""
-    return jax.linear_transpose(lambda h: recur(h, kernel), hidden)(da)[0]
+def pull_recur(hiddens: Array, kernel: Array, da: Array) -> tuple[Array, Array]:
+    """The cotangents of all hidden states of a chunk and of the kernel in ``recur``."""
+    rows = partial(as_rows, features=hiddens.ndim - 1)
+    h = by_columns(rows(hiddens)) if kernel.ndim == 2 else rows(hiddens)
+    dh, dkernel = jax.vjp(recur, h, kernel)[1](rows(da))
+    return dh.reshape(hiddens.shape), dkernel
+
+
+def as_rows(a: Array, features: int) -> Array:
+    """``[K, *B, ...] -> [K*B, ...]``."""
+    return a.reshape(-1, *a.shape[features:])
+
+
+def by_columns(a: Array) -> Array:
+    """The same matrix stored column by column, for the matmul that contracts its rows.
+
+    XLA's CPU backend has a fast matmul for ``[M, K] @ [K, N]`` alone; what makes the gradient of a
+    weight, ``[K, M].T @ [K, N]``, takes a path that is half as fast.
+    """
+    return jax.lax.optimization_barrier(a.T).T if jax.default_backend() == "cpu" else a
 
 
 def project(form: Structured, params: Params, x: Array, noise: PyTree) -> PyTree:
@@ -218,6 +253,8 @@ def over_chunks(
 ) -> tuple[PyTree, PyTree]:
     """``lax.scan`` of ``body`` over chunks of ``steps``; what remains is a shorter last chunk."""
     length = jax.tree.leaves(sequence)[0].shape[0]
+    if steps == length:
+        return body(state, sequence)
     chunks, rest = split_time(sequence, length, steps)
     out = None
     if reverse and length % steps:
@@ -226,16 +263,6 @@ def over_chunks(
     if not reverse and length % steps:
         state, out = body(state, rest)
     return state, join_time(outs, out)
-
-
-def at(tree: PyTree, k: int) -> PyTree:
-    """Step k of every leaf."""
-    return jax.tree.map(lambda a: a[k], tree)
-
-
-def stacked(trees: list[PyTree]) -> PyTree:
-    """Trees of [...] to one tree of [K, ...]."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def add(a: PyTree, b: PyTree) -> PyTree:
