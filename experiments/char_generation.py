@@ -9,15 +9,15 @@ Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks".
 """
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from math import exp, log
-from pathlib import Path
 from typing import Any, Literal
 
 from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, main
 from seqmodels.decode.arguments import SampleArguments
 from seqmodels.errors import UserError
+
+STREAMS = 8  # to measure on: few, since each begins without context
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,15 @@ class Config(FitConfig):
     evaluate_every: int = 300
     learning_rate: float = 4e-3
     warmup_steps: float = 50.0
+    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
     def check(self) -> None:
         """Say which number makes no sense."""
         super().check()
-        for name in ("layers", "hidden", "embedding"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} must be 1 or more")
+        if min(self.layers, self.hidden, self.embedding) < 1:
+            raise UserError("--layers, --hidden and --embedding must be 1 or more")
         if not 0 <= self.dropout < 1:
             raise UserError("--dropout must be 0 or more and below 1")
-
-    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
 
 def read(config: Config):
@@ -92,12 +90,13 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
     streams, length = config.batch_size, config.length
-    few = 8  # streams to measure on: each begins without context
     unigram, bigram = ngram_nats(train, dev, len(vocabulary))
     return Data(
         train=training_windows(train, streams, length, seed=config.seed, name="the training text"),
-        dev=evaluation_windows(dev, few, length, name="the dev text"),
-        test=evaluation_windows(test, few, length, name="the test text") if texts.test else None,
+        dev=evaluation_windows(dev, STREAMS, length, name="the dev text"),
+        test=evaluation_windows(test, STREAMS, length, name="the test text")
+        if texts.test
+        else None,
         name=config.data or "the Python standard library",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="characters",
@@ -130,27 +129,20 @@ def task(config: Config, extras: dict[str, Any]):
 
 
 def sample(run: Run, arguments: SampleArguments) -> None:
-    """Write text from where the prime leaves off."""
-    import numpy as np
-
+    """Write text from where the prime leaves off, the first as it is drawn, then the others."""
     from seqmodels.data.vocabulary import Vocabulary
     from seqmodels.models.writer import write
 
     vocabulary = Vocabulary.from_dict(run.extras["vocabulary"])
     if unseen := vocabulary.unknown(arguments.prime):
-        raise UserError(
-            f"--prime has characters the model never saw: {' '.join(map(repr, unseen))}"
-        )
-    prime = vocabulary.encode(arguments.prime)
-    pieces = write(model(run.config, run.extras), run.params, prime, arguments)
-    if arguments.count == 1:
-        print(arguments.prime, end="")
-        for piece in pieces:
-            print("".join(vocabulary.decode(piece[:, 0])), end="", flush=True)
-        print()
-        return
-    for number, row in enumerate(np.concatenate(list(pieces)).T, 1):
-        print(f"--- {number}\n{arguments.prime}{''.join(vocabulary.decode(row))}")
+        raise UserError(f"--prime: the model never saw {', '.join(map(repr, unseen))}")
+    prime, texts = vocabulary.encode(arguments.prime), [arguments.prime] * arguments.count
+    print(texts[0], end="")
+    for piece in write(model(run.config, run.extras), run.params, prime, arguments):
+        drawn = ["".join(vocabulary.decode(row)) for row in piece.T]
+        print(drawn[0], end="", flush=True)
+        texts = [text + more for text, more in zip(texts, drawn, strict=True)]
+    print("", *texts[1:], sep="\n---\n")
 
 
 @dataclass(frozen=True)
@@ -166,33 +158,28 @@ class InspectArguments:
     shown: int = 500
     """Characters to draw, the last of those read."""
 
-    def __post_init__(self) -> None:
-        if min(self.length, self.shown) < 2:
-            raise UserError("--length and --shown must be 2 or more")
-
 
 def inspect(run: Run, arguments: InspectArguments) -> None:
     """Draw what units do over a text; list those that track position, quotes, indentation."""
-    from seqmodels.data.text import read_text
+    from seqmodels.data.text import read_documents
     from seqmodels.data.vocabulary import Vocabulary
     from seqmodels.diagnostics import activations as look
 
     vocabulary = Vocabulary.from_dict(run.extras["vocabulary"])
-    text = read_text(Path(arguments.text)) if arguments.text else read(run.config).dev
+    text = read_documents(arguments.text)[0].text if arguments.text else read(run.config).dev
     text = text[: arguments.length]
-    reader = model(run.config, run.extras)
-    states = look.activations(
-        partial(reader.step, run.params), reader.start(run.params, ()), vocabulary.encode(text)
-    )
+    reader, tokens = model(run.config, run.extras), vocabulary.encode(text)
+    states = look.activations(reader.step, run.params, reader.start(run.params, ()), tokens)
+    last, picture = slice(-arguments.shown, None), run.directory.path / "activations.png"
     panels = []
     for name, feature in look.features(text).items():
         best = look.trackers(states, feature)
-        print(f"{name:<18}" + "   ".join(f"{t.name} r={t.correlation:+.2f}" for t in best))
-        panels += [(f"{t.name} tracks {name}, r = {t.correlation:+.2f}", t) for t in best[:1]]
-    last = slice(-arguments.shown, None)
-    drawn = [(title, states[t.part][last, t.unit]) for title, t in panels]
-    look.draw_activations(text[last], drawn, run.directory.path / "activations.png")
-    print(f"drawn in {run.directory.path / 'activations.png'}")
+        print(f"{name:<18}" + "   ".join(map(str, best)))
+        panels += [(f"{name}: {one}", states[one.part][last, one.unit]) for one in best[:1]]
+    if not panels:
+        raise UserError("--text: nothing changes in it; give more than a line, and a --length")
+    look.draw_activations(text[last], panels, picture)
+    print(f"drawn in {picture}")
 
 
 EXPERIMENT = Experiment(

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqmodels.types import Array, Carry
+from seqmodels.types import Array, Carry, Params
 
 
 class Tracker(NamedTuple):
@@ -21,21 +21,27 @@ class Tracker(NamedTuple):
     unit: int
     correlation: float
 
-    @property
-    def name(self) -> str:
-        return f"{self.part}[{self.unit}]"
+    def __str__(self) -> str:
+        return f"{self.part}[{self.unit}] r={self.correlation:+.2f}"
 
 
 def activations(
-    step: Callable[[Carry, Array], tuple[Carry, Any]], carry: Carry, tokens: Int[Array, " T"]
+    step: Callable[[Params, Carry, Array], tuple[Carry, Any]],
+    params: Params,
+    carry: Carry,
+    tokens: Int[np.ndarray, " T"],
 ) -> dict[str, Float[np.ndarray, "T H"]]:
     """The carry after every token, by the names of its parts."""
 
-    def body(carry: Carry, token: Array) -> tuple[Carry, Carry]:
-        carry, _ = step(carry, token)
-        return carry, carry
+    @jax.jit
+    def trace(params: Params, carry: Carry, tokens: Array) -> Carry:
+        def body(carry: Carry, token: Array) -> tuple[Carry, Carry]:
+            carry, _ = step(params, carry, token)
+            return carry, carry
 
-    _, states = jax.jit(lambda carry, tokens: jax.lax.scan(body, carry, tokens))(carry, tokens)
+        return jax.lax.scan(body, carry, tokens)[1]
+
+    states = trace(params, carry, tokens)
     named, _ = jax.tree_util.tree_flatten_with_path(states)
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(state)
@@ -71,7 +77,7 @@ def trackers(
 
     A feature that never changes is tracked by no unit.
     """
-    if np.ptp(feature) == 0:
+    if feature.size == 0 or np.ptp(feature) == 0:
         return []
     found = []
     for part, state in states.items():

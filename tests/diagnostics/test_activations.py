@@ -1,9 +1,9 @@
-import jax
+from typing import Any, NamedTuple
+
 import jax.numpy as jnp
 import matplotlib.image
 import numpy as np
 
-from seqmodels.cells import CELLS
 from seqmodels.diagnostics.activations import (
     activations,
     correlations,
@@ -12,7 +12,12 @@ from seqmodels.diagnostics.activations import (
     layout,
     trackers,
 )
-from seqmodels.wrap import stack
+
+
+class Pair(NamedTuple):
+    h: Any
+    c: Any
+
 
 TEXT = "def f(x):\n    return 'it' + \"it's\"\n\nA student's line"
 
@@ -27,22 +32,18 @@ def test_features_are_what_a_reader_sees():
 
 
 def test_activations_are_the_carry_after_every_step():
-    cell = stack(CELLS["lstm"](3, 4), CELLS["gru"](4, 5))
-    params = cell.init(jax.random.key(0))
-    table, tokens = jnp.eye(3), jnp.array([0, 2, 1])
+    def step(params, carry, token):
+        count = carry[1] + 1.0
+        doubled = jnp.stack([token, 2 * token]) * params
+        return (Pair(doubled.astype(jnp.float32), count), count), None
 
-    def step(carry, token):
-        return cell.step(params, carry, table[token])
-
-    states = activations(step, cell.start(params, ()), tokens)
-    assert {name: state.shape for name, state in states.items()} == {
-        "0.h": (3, 4), "0.c": (3, 4), "1": (3, 5)
-    }  # fmt: skip
-    carry = cell.start(params, ())
-    for time, token in enumerate(tokens):
-        carry, _ = step(carry, token)
-        np.testing.assert_allclose(states["0.c"][time], carry[0].c, rtol=1e-5)
-        np.testing.assert_allclose(states["1"][time], carry[1], rtol=1e-5)
+    start = (Pair(jnp.zeros(2), jnp.zeros(1)), jnp.zeros(1))
+    states = activations(step, jnp.int32(10), start, np.array([1, 0, 2]))
+    assert {name: state.tolist() for name, state in states.items()} == {
+        "0.h": [[10, 20], [0, 0], [20, 40]],
+        "0.c": [[1], [2], [3]],
+        "1": [[1], [2], [3]],
+    }
 
 
 def test_the_unit_that_tracks_a_feature_is_found():
@@ -52,7 +53,7 @@ def test_the_unit_that_tracks_a_feature_is_found():
     quiet[:, 4] = 3.0 - 2.0 * feature
     quiet[:, 5] = 1.0
     best, second = trackers({"0.h": quiet, "0.c": loud}, feature, count=2)
-    assert (best.name, round(best.correlation, 4)) == ("0.h[4]", -1.0)
+    assert str(best) == "0.h[4] r=-1.00"
     assert abs(second.correlation) < 0.3
     expected = [np.corrcoef(loud[:, unit], feature)[0, 1] for unit in range(6)]
     np.testing.assert_allclose(correlations(loud, feature), expected, rtol=1e-4)
@@ -65,9 +66,9 @@ def test_text_is_laid_out_in_lines():
 
 
 def test_the_picture_is_red_above_zero_and_blue_below(tmp_path):
-    text = " " * 20
-    values = np.repeat([1.0, -1.0], 10).astype(np.float32)
+    text = " " * 40
+    values = np.repeat([1.0, -1.0], 20).astype(np.float32)
     draw_activations(text, [("unit", values)], tmp_path / "a.png")
     red, _, blue = np.moveaxis(matplotlib.image.imread(tmp_path / "a.png")[..., :3], -1, 0)
-    assert (red > blue + 0.3).mean() > 0.2
-    assert (blue > red + 0.3).mean() > 0.2
+    assert (red > blue + 0.3).mean() > 0.1
+    assert (blue > red + 0.3).mean() > 0.1
