@@ -150,13 +150,14 @@ def test_memory_starts_anew_where_the_shape_changes():
     assert [record["step"] for record in fitted.records] == [5, 6, 10]
 
 
-def test_seed_changes_the_run_and_nothing_else_does():
-    outcomes = []
+def test_seed_decides_weights_and_noise():
+    starts = []
     for seed in (0, 0, 1):
-        task, batches, config, numbers = parts(steps=5, seed=seed)
-        outcomes.append(fit(task, batches, config, numbers=numbers).state.params)
-    assert_same(outcomes[0], outcomes[1])
-    assert not np.array_equal(outcomes[0]["w"], outcomes[2]["w"])
+        task, batches, config, numbers = parts(seed=seed)
+        starts.append(start(task, batches, config, numbers))
+    assert_same(starts[0], starts[1])
+    assert not np.array_equal(starts[0].params["w"], starts[2].params["w"])
+    assert starts[0].key != starts[2].key
 
 
 def test_eight_devices_train_as_one_does(tmp_path):
