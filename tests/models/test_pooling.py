@@ -31,7 +31,7 @@ def outputs():
 )
 def test_each_pool_sees_the_steps_of_its_sequence_alone(pool, oracle, outputs):
     ys, mask = outputs
-    got = pool(jnp.asarray(ys, jnp.float32) * mask[..., None], jnp.asarray(mask))
+    got = pool(jnp.asarray(ys * mask[..., None], jnp.float32), jnp.asarray(mask))
     for b in range(B):
         steps = ys[mask[:, b], b]
         expected = oracle(steps) if len(steps) else np.zeros(H)

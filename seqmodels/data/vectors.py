@@ -1,0 +1,64 @@
+"""Word vectors trained elsewhere, in the text formats of GloVe and word2vec."""
+
+import gzip
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from seqmodels.errors import UserError
+
+
+class Vectors(NamedTuple):
+    """Vectors of some of the words: ``values[i]`` belongs to the word of number ``rows[i]``."""
+
+    values: Float[np.ndarray, "N D"]
+    rows: Int[np.ndarray, "N"]
+
+
+def read_vectors(path: str | Path, index: Mapping[str, int]) -> Vectors:
+    """The vectors of the words in ``index``, from ``word x_1 ... x_D`` a line.
+
+    A first line of two numbers is word2vec's header; ``.gz`` is unpacked.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise UserError(f"--vectors {path}: there is no such file")
+    found: dict[int, np.ndarray] = {}
+    size = 0
+    for number, line in enumerate(_lines(path), 1):
+        word, *numbers = line.rstrip().split(" ")
+        if number == 1 and len(numbers) == 1:
+            continue
+        size = size or len(numbers)
+        row = index.get(word)
+        if row is not None and row not in found:
+            found[row] = _vector(path, number, numbers, size)
+    if not found:
+        raise UserError(f"--vectors {path} knows no word of the data: is it of this language?")
+    return Vectors(np.stack(list(found.values())), np.array(list(found), np.int32))
+
+
+def vector_size(path: str | Path) -> int:
+    """Features of the vectors in a file."""
+    lines = _lines(Path(path).expanduser())
+    sizes = [len(line.split(" ")) - 1 for _, line in zip(range(2), lines, strict=False)]
+    return sizes[-1]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    read = gzip.open if path.suffix == ".gz" else open
+    with read(path, "rt", encoding="utf-8", newline="\n") as file:
+        yield from file
+
+
+def _vector(path: Path, number: int, numbers: list[str], size: int) -> np.ndarray:
+    try:
+        vector = np.array(numbers, np.float32)
+    except ValueError:
+        vector = np.empty(0)
+    if len(vector) != size:
+        raise UserError(f"--vectors {path} line {number} is not a word and {size} numbers")
+    return vector
