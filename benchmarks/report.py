@@ -19,7 +19,9 @@ OURS = "ours"
 LIBRARIES = ("jax", "torch", "flax", "dm-haiku", "equinox", "keras", "numpy")
 
 
-def record(kind: str, case: Case, found: dict[str, Candidate], samples: Samples) -> dict:
+def record(
+    kind: str, case: Case, found: dict[str, Candidate], samples: Samples, clock: str
+) -> dict:
     """One row: a case and a pass with the times, ratios and memory of every candidate."""
     rows = {}
     for name, candidate in found.items():
@@ -32,7 +34,7 @@ def record(kind: str, case: Case, found: dict[str, Candidate], samples: Samples)
             "disturbed": samples.disturbed(name),
         }
     row = {"name": case.name, "pass": kind, "case": asdict(case), "candidates": rows}
-    return row | {"rounds": len(samples.rounds)}
+    return row | {"rounds": len(samples.rounds), "clock": clock}
 
 
 def environment() -> dict:
@@ -59,7 +61,7 @@ def cpu_model() -> str:
 def merge(path: Path, rows: list[dict]) -> None:
     """Add rows to a file; one that measured the same case and pass before is replaced."""
     old = json.loads(path.read_text())["rows"] if path.exists() else []
-    fresh = {(row["name"], row["pass"]): row for row in [*old, *rows]}
+    fresh = {(row["name"], row["pass"], row["clock"]): row for row in [*old, *rows]}
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"environment": environment(), "rows": list(fresh.values())}
     path.write_text(json.dumps(content, indent=1) + "\n")

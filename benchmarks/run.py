@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -35,6 +35,8 @@ class Config:
     """Libraries to compare with."""
     engines: tuple[str, ...] = ()
     """Engines of ours to time beside auto, for instance scan."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """Time that passes, or processor time of all threads (which other load leaves alone)."""
     seconds: float = 2.0
     """Time for one row of the table; at least five rounds are run."""
     output: Path = Path("runs/benchmarks/results.json")
@@ -73,7 +75,7 @@ def cases(config: Config) -> list[Case]:
 def rows_of(case: Case, config: Config) -> list[dict]:
     """Build every candidate for one case, then time each pass."""
     from benchmarks.report import OURS, record
-    from benchmarks.timing import measure
+    from benchmarks.timing import CLOCKS, measure
 
     built = build(case, config)
     if OURS not in built:
@@ -81,8 +83,10 @@ def rows_of(case: Case, config: Config) -> list[dict]:
     rows = []
     for kind in config.passes:
         found = {name: passes[kind] for name, passes in built.items()}
-        samples = measure({name: c.call for name, c in found.items()}, config.seconds)
-        rows.append(record(kind, case, found, samples))
+        samples = measure(
+            {name: c.call for name, c in found.items()}, config.seconds, CLOCKS[config.clock]
+        )
+        rows.append(record(kind, case, found, samples, config.clock))
     return rows
 
 
