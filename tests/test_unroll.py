@@ -153,3 +153,26 @@ for wrong in ({"xs": xs[0, 0]}, {"mask": mask[1:]}, {"mask": xs[..., 0]}, {"rese
     lines = done.stdout.splitlines()
     assert len(lines) == len(told), done.stderr
     assert all(text in line for text, line in zip(told, lines, strict=True))
+
+
+@pytest.mark.parametrize(("name", "engine"), [("lstm", "fused"), ("min_gru", "associative")])
+def test_a_batch_spread_over_devices_gives_the_same_gradients(name, engine):
+    cell = CELLS[name](D, H)
+    params = cell.init(jax.random.key(0))
+    xs = jax.random.normal(jax.random.key(1), (T, 2 * jax.device_count(), D))
+    mask = jax.random.bernoulli(jax.random.key(2), 0.8, xs.shape[:2])
+
+    @jax.jit
+    @jax.grad
+    def gradient(params, xs, mask):
+        ys, _ = unroll(cell, params, xs, mask=mask, engine=engine)
+        return jnp.sum(ys**2)
+
+    automatic = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((jax.device_count(),), ("data",), axis_types=automatic)
+    spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "data"))
+    together = gradient(params, *jax.device_put((xs, mask), spread))
+    alone = gradient(params, xs, mask)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), together, alone
+    )
