@@ -9,6 +9,8 @@ os.environ.setdefault(
     "--xla_force_host_platform_device_count=8"
     " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
 )
+# Workers must not share a compilation cache, whose files are not written in one piece.
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 from jaxtyping import install_import_hook
 
