@@ -18,9 +18,9 @@ PACKAGE = ROOT / "seqmodels"
 # A part of the package imports from its own level and from those above it.
 LEVELS = [
     ["errors", "types"],
-    ["losses", "interop", "data", "train", "decode", "attention"],
+    ["interop", "data", "train", "decode", "attention"],
     ["cells"],
-    ["engines"],
+    ["engines", "losses"],
     ["unroll", "wrap", "noise"],
     ["flax"],
     ["models", "diagnostics"],
