@@ -27,10 +27,10 @@ class Config(FitConfig):
     data: str | None = None
     """Text file, or folder of text files (UTF-8); none: the Python library's own sources."""
 
-    splits: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    splits: tuple[float, float, float] = (0.96, 0.02, 0.02)
     """Shares of train, dev and test; whole files of a folder, one after the other in one text."""
 
-    cell: str = "lstm"
+    cell: str = "gru"
     """Recurrence, a name in seqmodels.cells.CELLS: rnn, lstm, gru, ..."""
 
     layers: int = 2
@@ -54,9 +54,10 @@ class Config(FitConfig):
     length: int = 64
     """Characters that a gradient reaches back; the state itself is carried on."""
 
-    steps: int = 1200
-    evaluate_every: int = 300
-    learning_rate: float = 4e-3
+    steps: int = 600
+    evaluate_every: int = 200
+    learning_rate: float = 5e-3
+    b2: float = 0.99
     warmup_steps: float = 50.0
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
@@ -152,8 +153,8 @@ class InspectArguments:
     text: str | None = None
     """File to read; none: the dev text."""
 
-    length: int = 4000
-    """Characters to read."""
+    read: int = 4000
+    """Characters to read from its beginning."""
 
     shown: int = 500
     """Characters to draw, the last of those read."""
@@ -165,21 +166,20 @@ def inspect(run: Run, arguments: InspectArguments) -> None:
     from seqmodels.data.vocabulary import Vocabulary
     from seqmodels.diagnostics import activations as look
 
-    vocabulary = Vocabulary.from_dict(run.extras["vocabulary"])
     text = read_documents(arguments.text)[0].text if arguments.text else read(run.config).dev
-    text = text[: arguments.length]
-    reader, tokens = model(run.config, run.extras), vocabulary.encode(text)
+    text = text[: arguments.read]
+    tokens = Vocabulary.from_dict(run.extras["vocabulary"]).encode(text)
+    reader = model(run.config, run.extras)
     states = look.activations(reader.step, run.params, reader.start(run.params, ()), tokens)
-    last, picture = slice(-arguments.shown, None), run.directory.path / "activations.png"
-    panels = []
+    panels, last = [], slice(-arguments.shown, None)
     for name, feature in look.features(text).items():
         best = look.trackers(states, feature)
         print(f"{name:<18}" + "   ".join(map(str, best)))
         panels += [(f"{name}: {one}", states[one.part][last, one.unit]) for one in best[:1]]
     if not panels:
-        raise UserError("--text: nothing changes in it; give more than a line, and a --length")
-    look.draw_activations(text[last], panels, picture)
-    print(f"drawn in {picture}")
+        raise UserError("--text: nothing changes in it; give more than a word, and --read it")
+    look.draw_activations(text[last], panels, run.directory.path / "activations.png")
+    print(f"drawn in {run.directory.path / 'activations.png'}")
 
 
 EXPERIMENT = Experiment(
@@ -191,7 +191,7 @@ EXPERIMENT = Experiment(
     about=__doc__ or "",
     hyper=("dropout",),
     derive=lambda means: {"bits": means["nats"] / log(2), "perplexity": exp(means["nats"])},
-    finish=lambda run: sample(run, SampleArguments()),
+    finish=lambda run: sample(run, SampleArguments(prime=run.extras["vocabulary"]["symbols"][0])),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 8, "length": 16},
     commands={"sample": (SampleArguments, sample), "inspect": (InspectArguments, inspect)},
 )
