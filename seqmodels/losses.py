@@ -10,15 +10,15 @@ from seqmodels.types import Array, Bool, Float, Int
 
 
 class Total(NamedTuple):
-    """A sum and what it counts, so that sums over batches of unequal size give an exact mean."""
+    """A sum and the number of its terms, so that sums over batches of unequal size give an exact mean."""
 
     total: Float[Array, ""]
-    count: Float[Array, ""]
+    number: Float[Array, ""]
 
     @property
     def mean(self) -> Float[Array, ""]:
-        """Total by count; zero where nothing was counted."""
-        return self.total / jnp.maximum(self.count, 1.0)
+        """Total by number; zero where nothing was counted."""
+        return self.total / jnp.maximum(self.number, 1.0)
 
 
 def cross_entropy(

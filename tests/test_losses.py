@@ -47,4 +47,4 @@ def test_masked_values_count_in_neither_sum_nor_gradient():
     assert mean(values) == 3.0
     np.testing.assert_array_equal(jax.grad(mean)(values), [0.5, 0.0, 0.5])
     assert masked_sum(values, jnp.zeros(3, bool)).mean == 0.0
-    assert masked_sum(jnp.ones((2, 3))).count == 6.0
+    assert masked_sum(jnp.ones((2, 3))).number == 6.0
