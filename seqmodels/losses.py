@@ -10,7 +10,7 @@ from seqmodels.types import Array, Bool, Float, Int
 
 
 class Total(NamedTuple):
-    """A sum and the number of its terms, so that sums over batches of unequal size give an exact mean."""
+    """A sum and its number of terms: sums over batches of unequal size give an exact mean."""
 
     total: Float[Array, ""]
     number: Float[Array, ""]
