@@ -1,0 +1,99 @@
+"""The command ``errors``: what a classifier gets wrong, printed, drawn and written down."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from seqmodels.diagnostics.arguments import ErrorsArguments
+from seqmodels.diagnostics.calibration import reliability
+from seqmodels.diagnostics.constraints import Candidate, best, costs, read_constraint
+from seqmodels.diagnostics.errors import Answers, read_causes, read_errors, write_mistakes
+from seqmodels.diagnostics.pictures import draw_confusion, draw_reliability
+from seqmodels.errors import UserError
+from seqmodels.train.experiment import Data, Experiment, Run, load_run
+from seqmodels.train.run_directory import RunDirectory
+
+Given = Mapping[str, Answers]
+
+
+def report(
+    experiment: Experiment,
+    run: Run,
+    arguments: ErrorsArguments,
+    data: Data,
+    given: Given,
+    classes: Sequence[str],
+    shown: Sequence[str],
+) -> None:
+    """Everything about the answers ``given`` to train, dev and test; ``shown`` tells of dev.
+
+    The dev split is what a person looks into; the test split is only counted.
+    """
+    limits = [read_constraint(text) for text in arguments.constraint]
+    if arguments.causes:
+        print_causes(Path(arguments.causes), given["dev"].error)
+        return
+    print_errors(given, data, arguments.target, experiment.metric.name)
+    folder, dev = run.directory.path, given["dev"]
+    draw_confusion(dev.labels, dev.probabilities.argmax(axis=1), classes, folder / "confusion.png")
+    found = reliability(dev.probabilities, dev.labels)
+    draw_reliability(found, folder / "reliability.png")
+    write_mistakes(folder / "mistakes.csv", dev, shown, classes, arguments.worst)
+    print(f"expected calibration error on dev {found.error:.4f}")
+    for name in ("confusion.png", "reliability.png"):
+        print(f"drawn       {folder / name}")
+    print(f"mistakes    {folder / 'mistakes.csv'}: fill in the column cause, then --causes it")
+    if limits:
+        print_choice(experiment, folder.parent, limits)
+
+
+def print_errors(given: Given, data: Data, target: float, metric: str) -> None:
+    """The error of each split, and how bias, variance and mismatch read from them."""
+    errors = {split: answers.error for split, answers in given.items()}
+    print("error       " + "  ".join(f"{split} {error:.4f}" for split, error in errors.items()))
+    baseline = data.baseline
+    print(f"beside      target {target:.4f}  {metric} {baseline.value:.4f} ({baseline.name})")
+    reading = read_errors(errors, target)
+    print("            " + "  ".join(f"{k} {v:+.4f}" for k, v in reading._asdict().items()))
+    print(f"            {reading.advice()}")
+
+
+def print_causes(path: Path, error: float) -> None:
+    """A person's causes as a table, each with the error that would be left without it."""
+    table = Table("cause", "mistakes", "error without it")
+    for cause in read_causes(path, error):
+        table.add_row(cause.name, str(cause.count), f"{cause.ceiling:.4f}")
+    Console().print(table)
+    print(f"dev error now {error:.4f}")
+
+
+def print_choice(experiment: Experiment, runs: Path, limits: list) -> None:
+    """The runs of the experiment, and the best of those that meet every constraint."""
+    candidates = [candidate(experiment, path) for path in sorted(runs.iterdir()) if is_run(path)]
+    chosen = best(candidates, experiment.metric, limits)
+    table = Table("run", f"dev {experiment.metric.name}", *candidates[0].costs)
+    for each in candidates:
+        style = None if all(limit.met(each.costs) for limit in limits) else "dim"
+        numbers = [f"{value:,.6g}" for value in each.costs.values()]
+        table.add_row(each.name, f"{each.value:.4f}", *numbers, style=style)
+    Console().print(table)
+    if chosen is None:
+        raise UserError("no run meets every --constraint: loosen one, or train a smaller model")
+    print(f"best within the constraints: {runs / chosen.name}")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a directory holds a run with a checkpoint."""
+    directory = RunDirectory(path)
+    return directory.config_file.is_file() and any(directory.checkpoints.glob("*"))
+
+
+def candidate(experiment: Experiment, path: Path) -> Candidate:
+    """A run, its best value on dev, and what its model costs."""
+    run = load_run(experiment, str(path))
+    metric, records = experiment.metric, run.directory.records()
+    values = [r[metric.name] for r in records if r["split"] == "dev"]
+    batch = experiment.data(run.config, run.extras).dev(0)
+    return Candidate(path.name, min(values, key=metric.signed), costs(run, batch))

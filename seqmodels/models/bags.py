@@ -1,0 +1,102 @@
+"""Answers from words without a recurrence: what a classifier of sequences has to beat."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Int
+from scipy.sparse import csr_matrix
+
+from seqmodels.data.ragged import Ragged
+from seqmodels.flax import layer
+from seqmodels.models.classifier import Classifier, Fields, time_first
+from seqmodels.models.mlp import mlp
+from seqmodels.models.pooling import mean
+from seqmodels.types import Array, Layer, Params
+
+
+def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
+    """The mean of the embeddings, then a perceptron of these ``sizes``: knows no order."""
+    head = mlp(sizes)
+
+    def init(key: jax.Array) -> Params:
+        keys = jax.random.split(key)
+        return {"embedding": embedding.init(keys[0]), "head": head.init(keys[1])}
+
+    def apply(params: Params, fields: Fields, key: Any = None) -> Array:
+        xs, mask = time_first(fields["x"])
+        return head.apply(params["head"], mean(embedding.apply(params["embedding"], xs), mask))
+
+    return Classifier(init, apply)
+
+
+def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifier:
+    """The embeddings of the last few words side by side: sees nothing further back.
+
+    A place before the beginning of a text is zero; ``sizes`` begin after the window.
+    """
+
+    def init(key: jax.Array) -> Params:
+        keys = jax.random.split(key)
+        params = {"embedding": embedding.init(keys[0])}
+        width = params["embedding"]["embedding"].shape[-1]
+        return params | {"head": mlp([window * width, *sizes]).init(keys[1])}
+
+    def apply(params: Params, fields: Fields, key: Any = None) -> Array:
+        xs, mask = time_first(fields["x"])
+        lengths = jnp.sum(mask, axis=0, dtype=jnp.int32)
+        places = lengths - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
+        tokens = jnp.take_along_axis(xs, jnp.clip(places, 0, xs.shape[0] - 1), axis=0)
+        vectors = embedding.apply(params["embedding"], tokens)
+        vectors = jnp.where((places >= 0)[..., None], vectors, jnp.zeros_like(vectors))
+        flat = jnp.moveaxis(vectors, 0, 1).reshape(xs.shape[1], -1)
+        return mlp([flat.shape[-1], *sizes]).apply(params["head"], flat)
+
+    return Classifier(init, apply)
+
+
+def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classifier:
+    """One very large window, each of its places with weights of its own for every word.
+
+        h = sum_t W_t[x_t],    p(class) = softmax(MLP(relu(h)))
+
+    What it learns of a word at one place it does not know at another; words past the last place
+    are not read.
+    """
+    table, head = layer(nnx.Embed, places * vocabulary, sizes[0]), mlp(sizes)
+
+    def init(key: jax.Array) -> Params:
+        keys = jax.random.split(key)
+        return {"table": table.init(keys[0]), "head": head.init(keys[1])}
+
+    def apply(params: Params, fields: Fields, key: Any = None) -> Array:
+        xs, mask = time_first(fields["x"])
+        xs, mask = xs[:places], mask[:places]
+        rows = jnp.arange(xs.shape[0], dtype=xs.dtype)[:, None] * vocabulary + xs
+        vectors = table.apply(params["table"], rows)
+        total = jnp.sum(jnp.where(mask[..., None], vectors, jnp.zeros_like(vectors)), axis=0)
+        return head.apply(params["head"], jax.nn.relu(total))
+
+    return Classifier(init, apply)
+
+
+def logistic_accuracy(
+    train: Ragged, train_labels: Int[np.ndarray, "N"], held_out: Ragged, labels: np.ndarray
+) -> float:
+    """Accuracy of logistic regression on which words a text has; the least work that counts."""
+    from sklearn.linear_model import LogisticRegression
+
+    width = int(max(train.values.max(), held_out.values.max())) + 1
+    model = LogisticRegression(max_iter=1000).fit(_presence(train, width), train_labels)
+    return float(model.score(_presence(held_out, width), labels))
+
+
+def _presence(texts: Ragged, width: int) -> csr_matrix:
+    ones = np.ones(len(texts.values), np.float32)
+    counts = csr_matrix((ones, texts.values, texts.offsets), (len(texts.offsets) - 1, width))
+    counts.sum_duplicates()
+    counts.data[:] = 1.0
+    return counts
