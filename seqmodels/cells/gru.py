@@ -1,5 +1,7 @@
 """The gated recurrent unit, with the reset gate after the matmul."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -20,7 +22,7 @@ from seqmodels.cells.build import (
     zero_start,
     zeros,
 )
-from seqmodels.types import Array, Cell, Float, Params, Structured
+from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, Structured
 
 
 def gru(
@@ -62,18 +64,61 @@ def gru(
     def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B GH"]:
         return affine(x, params["wx"], params["b"])
 
-    def update(params: Params, h: Array, u: Array, a: Array) -> tuple[Array, Array]:
-        r, z = split_gates(half(jnp.tanh(u[..., : 2 * hidden] + a[..., : 2 * hidden])), 2)
+    def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple, Kept]:
+        t = jnp.tanh(u[..., : 2 * hidden] + a[..., : 2 * hidden])
+        r, z = split_gates(half(t), 2)
         seen = a[..., 2 * hidden :]
-        n = jnp.tanh(u[..., 2 * hidden :] + r * (seen + rows(params["bh"], seen)))
+        seen = seen + rows(params["bh"], seen)
+        n = jnp.tanh(u[..., 2 * hidden :] + r * seen)
         h = n + z * (h - n)
-        return h, h.astype(compute)
+        return (h, h.astype(compute)), Kept(t, n, seen)
 
     form = Structured(
         project=project,
         kernel=lambda params: params["wh"],
         hidden=lambda params, h: h,
-        update=update,
+        update=lambda params, h, u, a: keep(params, h, u, a)[0],
         prepare=prepare,
+        pullback=Pullback(keep, linearise, pull, gather),
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
+
+
+class Kept(NamedTuple):
+    """What the derivatives of a step need."""
+
+    gates: Float[Array, "*B 2H"]  # r and z as they left the tanh
+    n: Float[Array, "*B H"]
+    seen: Float[Array, "*B H"]  # U_n h_{t-1} + b_h
+
+
+class Linearised(NamedTuple):
+    """The derivatives of h_t, for many steps at once."""
+
+    u: Float[Array, "*K GH"]  # dh_t / du, gate by gate
+    seen: Float[Array, "*K H"]  # dh_t / d(U_n h_{t-1})
+    h: Float[Array, "*K H"]  # dh_t / dh_{t-1}, the matmul aside
+
+
+def linearise(params: Params, h: Array, kept: Kept) -> Linearised:
+    """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
+    r, z = split_gates(half(kept.gates), 2)
+    slope_r, slope_z = split_gates(0.5 - 0.5 * kept.gates * kept.gates, 2)
+    slope_n = (1.0 - z) * (1.0 - kept.n * kept.n)
+    gates = [slope_n * kept.seen * slope_r, (h - kept.n) * slope_z, slope_n]
+    return Linearised(jnp.concatenate(gates, axis=-1), slope_n * r, z)
+
+
+def pull(steps: Linearised, h: Array, y: Array) -> tuple[Array, Array, Array]:
+    """The cotangents of (h_{t-1}, u, a) from those of (h_t, y_t)."""
+    h = h + y.astype(h.dtype)
+    u = steps.u * jnp.concatenate([h, h, h], axis=-1)
+    a = jnp.concatenate([u[..., : 2 * h.shape[-1]], steps.seen * h], axis=-1)
+    return steps.h * h, u, a
+
+
+def gather(params: Params, h: Array, kept: Kept, steps: Cotangents) -> Params:
+    """The gradient of the bias that ``update`` reads."""
+    seen = steps.a[..., -h.shape[-1] :]
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    return zeros | {"bh": jnp.sum(seen, range(seen.ndim - 1)).astype(params["bh"].dtype)}

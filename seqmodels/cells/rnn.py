@@ -1,6 +1,7 @@
 """The vanilla recurrent network, and IRNN."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from seqmodels.cells.build import (
     zero_start,
     zeros,
 )
-from seqmodels.types import Array, Carry, Cell, Float, Params, Structured
+from seqmodels.types import Array, Carry, Cell, Float, Params, Pullback, Structured
 
 
 def rnn(
@@ -56,12 +57,23 @@ def rnn(
         h = activation(u + a)
         return h, h.astype(compute)
 
+    def keep(params: Params, h: Carry, u: Array, a: Array) -> tuple[tuple[Carry, Any], Array]:
+        return update(params, h, u, a), u + a
+
+    def linearise(params: Params, h: Carry, z: Array) -> Array:
+        return jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+
+    def pull(slope: Array, h: Carry, y: Array) -> tuple[Carry, Array, Array]:
+        z = slope * (h + y.astype(h.dtype))
+        return jnp.zeros_like(h), z, z
+
     form = Structured(
         project=project,
         kernel=lambda params: params["wh"],
         hidden=lambda params, h: h,
         update=update,
         prepare=prepare,
+        pullback=Pullback(keep, linearise, pull),
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 

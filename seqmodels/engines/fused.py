@@ -29,7 +29,7 @@ from seqmodels.engines.problem import (
 )
 from seqmodels.types import Array, Carry, Cotangents, Noisy, Params, Pullback, PyTree, Structured
 
-CHUNK_BYTES = 2**20  # of gates: a chunk's arrays should stay in the cache
+CHUNK_BYTES = 2**21  # of gates: a chunk's arrays should stay in the cache
 
 
 class Fused(NamedTuple):
