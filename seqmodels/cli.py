@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, make_dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,11 +18,19 @@ from tyro.conf import OmitArgPrefixes, Positional
 from seqmodels.errors import UserError
 from seqmodels.train.config import FitConfig, Metric, RunOptions
 from seqmodels.train.experiment import Baseline, Data, Experiment, Run, load_run
+from seqmodels.train.points import Axis, SweepOptions, take_axes
 from seqmodels.train.run_directory import RunDirectory
 
 __all__ = ["Baseline", "Data", "Experiment", "FitConfig", "Metric", "Run", "load_run", "main"]
 
 RUN = Annotated[Positional[str], tyro.conf.arg(help="Directory of a trained run.", metavar="RUN")]
+
+
+SWEEP = """Train many models at once, and rank them.
+
+Any flag below may be given several values (--learning-rate 1e-3 3e-3 --seed 0 1 2: every
+combination) or a range (--learning-rate log:1e-4:1e-2 --points 32: draws).
+"""
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,13 @@ def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | No
     """The action that the arguments ask for; ``train`` where they name none."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["train", *arguments]
+    default = _default_config(experiment, arguments)
+    axes: dict[str, Axis] = {}
+    if arguments[0] == "sweep":
+        axes, arguments = take_axes(arguments, experiment.config)
     commands: dict[str, Callable] = {
-        "train": _train_form(experiment, _default_config(experiment, arguments)),
+        "train": _train_form(experiment, default),
+        "sweep": _sweep_form(experiment, default, axes),
         "evaluate": _evaluate_form(experiment),
         **{name: _own_form(experiment, *each) for name, each in experiment.commands.items()},
     }
@@ -102,16 +116,27 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 
 def _train_form(experiment: Experiment, default: FitConfig) -> type:
     def train(config, options, machine):
-        return _run(machine, "train", experiment, program(experiment), config, options)
+        return _run(machine, "session.train", experiment, program(experiment), config, options)
 
     types = {"config": type(default), "options": RunOptions, "machine": Machine}
     defaults = {"config": default, "options": RunOptions(), "machine": Machine()}
     return _form("Train a model; the default command.", train, types, defaults)
 
 
+def _sweep_form(experiment: Experiment, default: FitConfig, axes: dict[str, Axis]) -> type:
+    def sweep(config, sweep, options, machine):
+        arguments = experiment, program(experiment), config, axes, sweep, options
+        return _run(machine, "sweep_session.sweep_command", *arguments)
+
+    forms = {"sweep": SweepOptions, "options": RunOptions, "machine": Machine}
+    types = {"config": type(default), **forms}
+    defaults = {"config": default, **{name: form() for name, form in forms.items()}}
+    return _form(SWEEP, sweep, types, defaults)
+
+
 def _evaluate_form(experiment: Experiment) -> type:
     def evaluate(run, arguments, machine):
-        return _run(machine, "evaluate", experiment, run, arguments.data)
+        return _run(machine, "session.evaluate", experiment, run, arguments.data)
 
     return _run_form(
         "Measure a trained run on its dev and test splits.", EvaluateArguments, evaluate
@@ -120,7 +145,7 @@ def _evaluate_form(experiment: Experiment) -> type:
 
 def _own_form(experiment: Experiment, kind: type, function: Callable) -> type:
     def apply(run, arguments, machine):
-        return _run(machine, "apply", experiment, run, function, arguments)
+        return _run(machine, "session.apply", experiment, run, function, arguments)
 
     return _run_form(function.__doc__ or "", kind, apply)
 
@@ -142,9 +167,8 @@ def _form(about: str, action: Callable, types: dict[str, Any], defaults: dict[st
 
 def _run(machine: Machine, name: str, *arguments: Any) -> int | None:
     prepare(machine)
-    from seqmodels.train import session
-
-    return getattr(session, name)(*arguments)
+    module, function = name.split(".")
+    return getattr(import_module(f"seqmodels.train.{module}"), function)(*arguments)
 
 
 def prepare(machine: Machine) -> None:

@@ -1,8 +1,8 @@
 """Points of a sweep: which flags take several values, and the members that follow; imports no jax.
 
-    --learning-rate 1e-3 3e-3 --seed 0 1 2      every combination of listed values
-    --learning-rate log:1e-4:1e-2 --points 32   draws from ranges, each with every listed value
-    --table members.csv                         a line for each member, a column for each flag
+--learning-rate 1e-3 3e-3 --seed 0 1 2      every combination of listed values
+--learning-rate log:1e-4:1e-2 --points 32   draws from ranges, each with every listed value
+--table members.csv                         a line for each member, a column for each flag
 """
 
 import csv
@@ -51,7 +51,7 @@ class Range(NamedTuple):
     log: bool
     whole: bool
 
-    def draw(self, generator: random.Random) -> float:
+    def draw(self, generator: random.Random) -> float | int:
         if self.log:
             value = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
         else:
@@ -105,7 +105,7 @@ def _axis(flag: str, hint: Any, values: list[str]) -> Axis:
     if len(values) > 1 or len(bounds) != 2:
         raise UserError(f"{flag} {' '.join(values)}: give one range, such as {flag} log:1e-4:1e-2")
     low, high = (_read(flag, float, bound) for bound in bounds)
-    if not (0 < low or kind == "linear") or not low < high:
+    if not (low > 0 or kind == "linear") or not low < high:
         raise UserError(f"{flag} {values[0]}: the bounds must rise, and log needs them above 0")
     return Range(low, high, kind == "log", hint is int)
 
@@ -125,6 +125,11 @@ def _read(flag: str, hint: Any, text: str) -> Any:
 
 def make_points(axes: Mapping[str, Axis], options: SweepOptions, config: FitConfig) -> list[Point]:
     """Every line of the table with every draw and every combination of the listed values."""
+    if not axes and options.table is None:
+        raise UserError(
+            "sweep needs members: give a flag several values (--seed 0 1 2), a range "
+            "(--learning-rate log:1e-4:1e-2), or a --table"
+        )
     lists = {name: axis for name, axis in axes.items() if not isinstance(axis, Range)}
     ranges = {name: axis for name, axis in axes.items() if isinstance(axis, Range)}
     rows = read_table(options.table, type(config)) if options.table else [{}]
@@ -156,7 +161,7 @@ def read_table(path: str, config: type[FitConfig]) -> list[Point]:
     ]
 
 
-def by_program(points: list[Point], numbers: set[str]) -> list[list[int]]:
+def by_program(points: Sequence[Point], numbers: set[str]) -> list[list[int]]:
     """Indices of the points that one compiled program serves: what else differs is no number."""
     groups: dict[tuple, list[int]] = {}
     for index, point in enumerate(points):

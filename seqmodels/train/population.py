@@ -64,15 +64,19 @@ def init_population(
     return jax.vmap(lambda values, key: init_state(task, config, values, key, batch))(hyper, keys)
 
 
-def population_task(task: Task, lift: Over) -> Task:
-    """Measures all members; every metric is a pair of totals and counts ``[members]``."""
+def population_task(task: Task, lift: Over, orders: bool = False) -> Task:
+    """The task of all members: what it starts and measures has a leading axis of members.
+
+    With ``orders`` a batch has a leading axis of data orders; all have the same shapes.
+    """
 
     def measure(params: PyTree, hyper: PyTree, memory: PyTree, batch: PyTree):
         one = lift(lambda member, batch: task.measure(*member, batch))
         return one((params, hyper, memory), batch)
 
     def memory(params: PyTree, batch: PyTree) -> PyTree:
-        return lift(task.memory)(params, batch)
+        first = jax.tree.map(lambda leaf: leaf[0], batch) if orders else batch
+        return lift(task.memory)(params, first)
 
     return task._replace(measure=measure, memory=memory)
 

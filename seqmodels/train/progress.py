@@ -64,6 +64,39 @@ class Report:
         self.console.print(text, highlight=False, soft_wrap=True)
 
 
+class SweepReport(Report):
+    """A log for ``sweep``: how far all members are together, and which is best."""
+
+    def __init__(self, steps: int, members: int, metric: Metric, unit: str, console=None):
+        super().__init__(steps * members, metric, unit, console=console)
+        self.each, self.signed = steps, metric.signed
+        self.done: dict[int, int] = {}
+        self.rates: dict[int, float] = {}
+        self.best: tuple[float, int, float] | None = None  # its sign turned, the member, the value
+
+    def __call__(self, record: Record) -> None:
+        member, split = record["member"], record["split"]
+        if split == "dev":
+            value = record[self.metric]
+            found = self.signed(value), member, value
+            self.best = found if self.best is None else min(self.best, found)
+        elif split == "train":
+            self.done[member], self.rates[member] = record["step"], record["per_second"]
+            self.show(record)
+        else:
+            self.line(f"step {record['step']:,}: member {member} {split}")
+            if split != "copied":
+                self.done[member], self.rates[member] = self.each, 0.0
+
+    def show(self, record: Record) -> None:
+        text = f"{sum(self.rates.values()):,.0f} {self.unit}/s"
+        if self.best:
+            text = f"best {self.metric} {self.best[2]:.4f} (member {self.best[1]})  {text}"
+        self.bar.update(self.task, completed=sum(self.done.values()), text=text)
+        if not self.console.is_terminal and self.is_time(record):
+            self.line(f"step {record['step']:,}/{self.each:,}: {text}")
+
+
 def device_line() -> str:
     """Kind and number of the devices that will be used."""
     import jax

@@ -60,11 +60,11 @@ def _introduce(
     print(f"device      {device_line()}")
     print(f"parameters  {parameters:,}")
     print(f"data        {data.name}: {sizes} {data.unit}")
-    print(f"to beat     {experiment.metric.name} {_baseline(data)}")
+    print(f"to beat     {experiment.metric.name} {baseline_line(data)}")
     print(f"run         {shown(directory)}", flush=True)
 
 
-def _baseline(data: Data) -> str:
+def baseline_line(data: Data) -> str:
     return f"{data.baseline.value:.4f} ({data.baseline.name})"
 
 
@@ -129,9 +129,8 @@ def _conclude(
     best = checkpoints.best()
     values = [r[name] for r in records if r["split"] == "dev" and r["step"] == best]
     if values:
-        print(
-            f"best        dev {name} {values[-1]:.4f} at step {best:,}, to beat {_baseline(data)}"
-        )
+        beat = baseline_line(data)
+        print(f"best        dev {name} {values[-1]:.4f} at step {best:,}, to beat {beat}")
     if experiment.finish is not None:
         experiment.finish(load_run(experiment, str(directory.path)))
     print(f"run         {shown(directory)}")
@@ -162,7 +161,7 @@ def evaluate(experiment: Experiment, path: str, data_path: str | None) -> None:
         results[split] = means | experiment.derive(means)
         metrics = {k: v for k, v in results[split].items() if k != "seconds"}
         print(f"{split:<8}" + "  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
-    print(f"to beat {experiment.metric.name} {_baseline(data)}")
+    print(f"to beat {experiment.metric.name} {baseline_line(data)}")
     text = json.dumps({"step": run.step, "data": data.name, **results}, indent=1)
     (run.directory.path / "evaluation.json").write_text(text + "\n")
 
