@@ -10,7 +10,11 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
+from jaxtyping import TypeCheckError
+
+from seqmodels.losses import cross_entropy
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "seqmodels"
@@ -70,6 +74,12 @@ def test_wheel_is_whole_and_works_in_an_empty_environment(tmp_path: Path):
 @pytest.mark.parametrize("module", ["seqmodels", "seqmodels.errors", "seqmodels.cli"])
 def test_command_line_starts_without_jax(module: str):
     run(sys.executable, "-c", f"import sys, {module}; sys.exit('jax' in sys.modules)")
+
+
+def test_types_are_checked_here_and_only_here():
+    with pytest.raises(TypeCheckError):
+        cross_entropy(jnp.zeros((1, 4)), jnp.zeros((2,), jnp.int32))
+    run(sys.executable, "-c", "import seqmodels.losses, sys; sys.exit('beartype' in sys.modules)")
 
 
 def imports(path: Path) -> set[str]:
