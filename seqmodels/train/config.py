@@ -62,6 +62,9 @@ class OptimizerConfig:
     momentum: float = 0.9
     """Sgd and rmsprop: decay of the sum of past updates."""
 
+    weight_scale: float = 1.0
+    """Factor on the initial weight matrices."""
+
     average_decay: float = 0.999
     """Ema: decay of the averaged weights."""
 

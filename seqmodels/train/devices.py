@@ -32,7 +32,7 @@ def population_mesh(members: int, batches: Any) -> Mesh | None:
     spread = math.gcd(members, jax.device_count())
     alone = _batch_axis(batches) is None and jax.process_count() == 1
     rows = 1 if alone else jax.device_count() // spread
-    return None if spread * rows == 1 else _mesh(spread, rows)
+    return None if jax.device_count() == 1 else _mesh(spread, rows)
 
 
 def _mesh(members: int, rows: int) -> Mesh:

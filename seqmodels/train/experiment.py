@@ -87,6 +87,8 @@ def load_run(experiment: Experiment, path: str, step: int | None = None) -> Run:
     from seqmodels.train.checkpoint import Checkpoints
 
     directory = RunDirectory.open(path, experiment.name)
+    if (directory.path / "best").is_dir():  # a sweep, which is used by its best member
+        directory = RunDirectory.open(directory.path / "best", experiment.name)
     config, extras = directory.config(experiment.config), directory.extras()
     task = experiment.task(config, extras)
     abstract = jax.eval_shape(task.init, jax.random.key(0))

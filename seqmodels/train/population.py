@@ -118,5 +118,6 @@ def pick(population: TrainState, positions: Int[Array, "chosen"]) -> TrainState:
 
 
 def member_state(population: TrainState, position: int) -> TrainState:
-    """One member as the state of an ordinary run."""
-    return jax.tree.map(lambda leaf: leaf[position], population)
+    """One member as the state of an ordinary run, on this process's first device."""
+    own = jax.tree.map(lambda leaf: leaf[position], population)
+    return jax.device_put(own, jax.local_devices()[0])

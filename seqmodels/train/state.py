@@ -38,7 +38,9 @@ def init_state(
 ) -> TrainState:
     """State before the first step; pure, so ``vmap`` over ``hyper`` and ``key`` gives many."""
     init_key, noise_key = jax.random.split(key)
-    params = task.init(init_key)
+    params = jax.tree.map(
+        lambda leaf: leaf * hyper["weight_scale"] if leaf.ndim > 1 else leaf, task.init(init_key)
+    )
     return TrainState(
         params=params,
         optimizer=optimizer(config, hyper, hyper["learning_rate"]).init(params),

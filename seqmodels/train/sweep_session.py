@@ -42,8 +42,11 @@ def sweep_command(
         place = options.runs, experiment.name, options.name, options.overwrite
         directory = RunDirectory.choose(*place)
     else:
+        if axes:
+            raise UserError(f"--resume goes on with the members it has: leave out {' '.join(axes)}")
         directory = RunDirectory.open(options.resume, experiment.name)
         points, sweep_options = _read(directory)
+        directory.write_config(experiment.name, config)
     session = _Session(experiment, directory, config, points)
     data = session.data(replace(config, **{**points[0], "seed": config.seed}))
     if options.resume is None:

@@ -102,8 +102,9 @@ def test_the_best_is_kept_as_it_stood_at_its_best_evaluation():
     assert kept[-1].value == found.rows[0].best
     assert kept[-1].config.learning_rate == GRID[kept[-1].member]["learning_rate"]
     assert kept[-1].config.seed == CONFIG.seed  # whose data it saw
-    again = fit(*problem(kept[-1].config)[:2], kept[-1].config, state=kept[-1].state)
-    assert int(again.state.step) == CONFIG.steps
+    longer = dataclasses.replace(kept[-1].config, steps=CONFIG.steps + 1)
+    again = fit(*problem(longer)[:2], longer, state=kept[-1].state)
+    assert int(again.state.step) == longer.steps
 
 
 def dev(records):
