@@ -6,52 +6,66 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from seqmodels.data.splits import Splits
 from seqmodels.diagnostics.arguments import ErrorsArguments
 from seqmodels.diagnostics.calibration import reliability
 from seqmodels.diagnostics.constraints import Candidate, best, costs, read_constraint
-from seqmodels.diagnostics.errors import Answers, read_causes, read_errors, write_mistakes
+from seqmodels.diagnostics.errors import (
+    Answers,
+    answers,
+    read_causes,
+    read_errors,
+    write_mistakes,
+)
 from seqmodels.diagnostics.pictures import draw_confusion, draw_reliability
 from seqmodels.errors import UserError
+from seqmodels.models.classifier import Classifier
 from seqmodels.train.experiment import Data, Experiment, Run, load_run
 from seqmodels.train.run_directory import RunDirectory
-
-Given = Mapping[str, Answers]
 
 
 def report(
     experiment: Experiment,
     run: Run,
     arguments: ErrorsArguments,
-    data: Data,
-    given: Given,
+    model: Classifier,
     classes: Sequence[str],
     shown: Sequence[str],
 ) -> None:
-    """Everything about the answers ``given`` to train, dev and test; ``shown`` tells of dev.
+    """All that the run's answers to train, dev and test tell; ``shown`` is each dev example.
 
     The dev split is what a person looks into; the test split is only counted.
     """
     limits = [read_constraint(text) for text in arguments.constraint]
+    data = experiment.data(run.config, run.extras)
+    given = {split: answers(model, run.params, getattr(data, split)) for split in Splits._fields}
     if arguments.causes:
         print_causes(Path(arguments.causes), given["dev"].error)
         return
     print_errors(given, data, arguments.target, experiment.metric.name)
-    folder, dev = run.directory.path, given["dev"]
-    draw_confusion(dev.labels, dev.probabilities.argmax(axis=1), classes, folder / "confusion.png")
-    found = reliability(dev.probabilities, dev.labels)
+    inspect(run.directory.path, given["dev"], classes, shown, arguments.worst)
+    if limits:
+        print_choice(experiment, run.directory.path.parent, limits)
+
+
+def inspect(
+    folder: Path, given: Answers, classes: Sequence[str], shown: Sequence[str], worst: int
+) -> None:
+    """Draw confusions and calibration; write the worst mistakes down."""
+    found = reliability(given.probabilities, given.labels)
+    print(f"calibration expected error on dev {found.error:.4f}")
+    chosen = given.probabilities.argmax(axis=1)
+    draw_confusion(given.labels, chosen, classes, folder / "confusion.png")
     draw_reliability(found, folder / "reliability.png")
-    write_mistakes(folder / "mistakes.csv", dev, shown, classes, arguments.worst)
-    print(f"expected calibration error on dev {found.error:.4f}")
+    write_mistakes(folder / "mistakes.csv", given, shown, classes, worst)
     for name in ("confusion.png", "reliability.png"):
         print(f"drawn       {folder / name}")
-    print(f"mistakes    {folder / 'mistakes.csv'}: fill in the column cause, then --causes it")
-    if limits:
-        print_choice(experiment, folder.parent, limits)
+    print(f"mistakes    {folder / 'mistakes.csv'}: fill in the column cause, give it to --causes")
 
 
-def print_errors(given: Given, data: Data, target: float, metric: str) -> None:
+def print_errors(given: Mapping[str, Answers], data: Data, target: float, metric: str) -> None:
     """The error of each split, and how bias, variance and mismatch read from them."""
-    errors = {split: answers.error for split, answers in given.items()}
+    errors = {split: found.error for split, found in given.items()}
     print("error       " + "  ".join(f"{split} {error:.4f}" for split, error in errors.items()))
     baseline = data.baseline
     print(f"beside      target {target:.4f}  {metric} {baseline.value:.4f} ({baseline.name})")
