@@ -131,6 +131,20 @@ def test_options_of_unroll_count(engine):
     assert np.all(norms[:, 0] > 0)
 
 
+@pytest.mark.parametrize("engine", ["scan", "fused"])
+def test_a_key_draws_the_noise_that_unroll_draws(engine):
+    cell, params = build("zoneout")
+
+    def total(start):
+        return jnp.sum(jnp.sin(unroll(cell, params, XS, start, key=KEY, engine=engine)[0]))
+
+    expected = jax.grad(total)(cell.start(params, (B,)))
+    loss = lambda ys, carry: jnp.sum(jnp.sin(ys))  # noqa: E731
+    noisy = state_gradients(cell, params, XS, loss, key=KEY, engine=engine)
+    np.testing.assert_allclose(noisy[0], expected, atol=1e-6)
+    assert not np.allclose(noisy[0], state_gradients(cell, params, XS, loss, engine=engine)[0])
+
+
 @pytest.mark.parametrize("name", ["rnn", "lstm", "lru", "min_gru", "slstm"])
 def test_power_iteration_finds_what_an_svd_of_the_product_finds(name):
     cell, params = build(name)
