@@ -40,7 +40,9 @@ class Fused(NamedTuple):
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
         form, length = problem.structured, problem.length
         params = form.prepare(problem.params)
-        steps = self.steps or chunk_length(length, problem.batch_shape, form.kernel(params))
+        kernel = form.kernel(params)
+        gates = math.prod(problem.batch_shape) * kernel.size // kernel.shape[-2]
+        steps = self.steps or chunk_length(length, 4 * gates)
         static = Static(form, form.pullback or derived(form), min(steps, max(length, 1)))
         sequence = Sequence(
             inputs_of(problem.xs), noise_of(problem.xs), problem.mask, problem.resets
@@ -82,16 +84,15 @@ class Sums(NamedTuple):
     kernel: Array
 
 
-def chunk_length(length: int, batch_shape: tuple[int, ...], kernel: Array) -> int:
+def chunk_length(length: int, step_bytes: int) -> int:
     """The largest number of steps whose gates fit ``CHUNK_BYTES``, preferring divisors of T.
 
     On an accelerator memory is flat and launches are dear: there the whole sequence is one chunk.
     """
     if jax.default_backend() != "cpu":
         return length
-    row = math.prod(batch_shape) * kernel.size // max(kernel.shape[-2], 1) * 4
-    most = max(4, min(length, CHUNK_BYTES // max(row, 1)))
-    divisors = [k for k in range(most // 2, most + 1) if k and length % k == 0]
+    most = max(4, min(length, CHUNK_BYTES // max(step_bytes, 1)))
+    divisors = [k for k in range(most // 2, most + 1) if length % k == 0]
     return max(divisors, default=most)
 
 

@@ -1,0 +1,94 @@
+"""What makes the fused engine fast, counted in the compiled program instead of timed."""
+
+import math
+import re
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from seqmodels.cells import CELLS
+from seqmodels.unroll import unroll
+
+SIZES = [(32, 50, 64), (32, 128, 128), (64, 128, 256)]
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+DOT = re.compile(r"= \S+ dot\(.*lhs_contracting_dims=\{(\d)\}")
+CALLED = re.compile(r"(?:calls|body|to_apply)=%?([\w.\-]+)")
+
+
+@cache
+def program(name, size, gradient):
+    """The compiled forward pass, or loss and gradients of parameters and inputs."""
+    batch, length, hidden = size
+    cell = CELLS[name](hidden, hidden)
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    xs = jax.ShapeDtypeStruct((length, batch, hidden), jnp.float32)
+    forward = lambda p, x: unroll(cell, p, x, engine="fused")[0]  # noqa: E731
+    loss = lambda p, x: jnp.sum(jnp.square(forward(p, x)))  # noqa: E731
+    function = jax.value_and_grad(loss, (0, 1)) if gradient else forward
+    return jax.jit(function).lower(params, xs).compile()
+
+
+def computations(text):
+    """The lines of each computation of an HLO module, by name."""
+    found, name = {}, ""
+    for line in text.splitlines():
+        head = re.match(r"(?:ENTRY )?%?([\w.\-]+) \(.*\{$", line)
+        name = head.group(1) if head else name
+        found.setdefault(name, []).append(line)
+    return found
+
+
+def reached(parts, name):
+    """The lines of a computation and of all that it calls."""
+    lines = list(parts[name])
+    for line in parts[name]:
+        for called in CALLED.findall(line):
+            lines += reached(parts, called) if called in parts else []
+    return lines
+
+
+def loops(text):
+    """All lines that each while loop runs, the loops inside it included."""
+    parts = computations(text)
+    bodies = re.findall(r" while\(.*body=%?([\w.\-]+)", text)
+    return [reached(parts, body) for body in bodies]
+
+
+def dots(lines):
+    """The contracted axis of the left operand of every matmul."""
+    return [int(axis) for axis in DOT.findall("\n".join(lines))]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", GATES)
+def test_a_gradient_is_six_matmuls_one_of_them_in_each_loop_over_steps(name, size):
+    text = program(name, size, gradient=True).as_text()
+    assert len(dots(text.splitlines())) == 6  # x W, h U; dh, dx, dW, dU
+    inner = [lines for lines in loops(text) if not any(" while(" in line for line in lines)]
+    assert [len(dots(lines)) for lines in inner] == [1, 1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", GATES)
+def test_no_matmul_contracts_the_rows_of_its_left_operand(name, size):
+    """Such a matmul misses XLA's fast path on CPU."""
+    assert set(dots(program(name, size, gradient=True).as_text().splitlines())) == {1}
+
+
+@pytest.mark.parametrize(("name", "states"), [("rnn", 4.5), ("lstm", 8.5), ("gru", 7.5)])
+def test_a_gradient_keeps_no_more_than_its_gates_and_states(name, states):
+    batch, length, hidden = size = (64, 128, 256)
+    memory = program(name, size, gradient=True).memory_analysis()
+    assert memory.temp_size_in_bytes <= states * 4 * batch * length * hidden
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_forward_pass_never_holds_the_projection_of_all_steps(name):
+    batch, length, hidden = size = (64, 128, 256)
+    compiled = program(name, size, gradient=False)
+    shapes = re.findall(r"f32\[([\d,]+)\]", compiled.as_text())
+    largest = max(math.prod(map(int, shape.split(","))) for shape in shapes)
+    assert largest == batch * length * hidden
+    assert compiled.memory_analysis().temp_size_in_bytes < 2**23
