@@ -48,7 +48,7 @@ def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifie
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
         xs, mask = time_first(fields["x"])
         lengths = jnp.sum(mask, axis=0, dtype=jnp.int32)
-        places = lengths - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
+        places = lengths[None] - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
         tokens = jnp.take_along_axis(xs, jnp.clip(places, 0, xs.shape[0] - 1), axis=0)
         vectors = embedding.apply(params["embedding"], tokens)
         vectors = jnp.where((places >= 0)[..., None], vectors, jnp.zeros_like(vectors))
