@@ -24,8 +24,6 @@ def read_vectors(path: str | Path, index: Mapping[str, int]) -> Vectors:
     A first line of two numbers is word2vec's header; ``.gz`` is unpacked.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise UserError(f"--vectors {path}: there is no such file")
     found: dict[int, np.ndarray] = {}
     size = 0
     for number, line in enumerate(_lines(path), 1):
@@ -49,6 +47,8 @@ def vector_size(path: str | Path) -> int:
 
 
 def _lines(path: Path) -> Iterator[str]:
+    if not path.is_file():
+        raise UserError(f"--vectors {path}: there is no such file")
     read = gzip.open if path.suffix == ".gz" else open
     with read(path, "rt", encoding="utf-8", newline="\n") as file:
         yield from file

@@ -8,7 +8,7 @@ from flax import nnx
 
 from seqmodels.data.vectors import Vectors
 from seqmodels.flax import layer
-from seqmodels.types import Layer, Params
+from seqmodels.types import Array, Layer, Params
 
 
 def word_embedding(
@@ -23,11 +23,11 @@ def word_embedding(
     if load is None:
         return embedding
 
-    def fill(table: np.ndarray) -> np.ndarray:
+    def fill(table: Array) -> np.ndarray:
         values, rows = load()
-        table = np.array(table)
-        table[rows] = values * (scale / values.std())
-        return table
+        filled = np.array(table)
+        filled[rows] = values * (scale / values.std())
+        return filled
 
     def init(key: jax.Array) -> Params:
         table = embedding.init(key)["embedding"]
