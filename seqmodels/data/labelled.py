@@ -146,7 +146,7 @@ def _table(path: Path, columns: Columns) -> list[Example]:
 def _bare(path: Path, number: int, row: list[str]) -> Example:
     if len(row) != 2:
         raise UserError(f"{path} line {number} is not 'text<TAB>label'")
-    return Example(*row)
+    return Example(row[0], row[1])
 
 
 def _row(path: Path, number: int, header: list[str], row: list[str], columns: Columns) -> Example:
