@@ -23,7 +23,7 @@ def draw_grid(
     rows = list(dict.fromkeys(row for row, _ in values))
     heads = sorted({column for _, column in values})
     table = np.array([[values.get((row, head), np.nan) for head in heads] for row in rows])
-    size = (2.5 + 0.9 * len(heads), 1.4 + 0.34 * len(rows))
+    size = (max(6.4, 2.5 + 0.9 * len(heads)), 1.4 + 0.34 * len(rows))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     # The colours turn at the threshold: it is the geometric mean of the two ends.
