@@ -9,8 +9,9 @@ linear, CPU  ``scan``         two cores gain nothing from the extra work
 any other    ``scan``         needs nothing but ``step``
 ===========  ===============  ==============================================
 
-``cudnn`` must be asked for by name until it has been measured on a device.  It and ``fused`` have
-no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+``cudnn`` must be asked for by name until it has been measured on a device, and ``newton`` always:
+whether it pays depends on the weights.  They and ``fused`` have no forward mode: ask for ``scan``
+under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
+from seqmodels.engines.newton import Newton
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
@@ -39,6 +41,7 @@ ENGINES: dict[str, Engine] = {
     "fused": Fused(),
     "associative": Associative(),
     "cudnn": Cudnn(),
+    "newton": Newton(),
 }
 
 
@@ -68,7 +71,7 @@ def auto(problem: Problem) -> Engine:
 def refusal(engine: Engine, problem: Problem) -> str | None:
     """Why an engine cannot run a problem; ``None`` where it can."""
     form = problem.cell.form
-    if isinstance(engine, Cudnn):
+    if isinstance(engine, Cudnn | Newton):
         return engine.refusal(problem)
     if isinstance(engine, Fused):
         if not isinstance(form, Structured):
