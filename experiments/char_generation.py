@@ -91,10 +91,12 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
     streams, length = config.batch_size, config.length
+    windows = training_windows(train, streams, length, seed=config.seed, name="the training text")
+    dev_windows = evaluation_windows(dev, STREAMS, length, name="the dev text")
     unigram, bigram = ngram_nats(train, dev, len(vocabulary))
     return Data(
-        train=training_windows(train, streams, length, seed=config.seed, name="the training text"),
-        dev=evaluation_windows(dev, STREAMS, length, name="the dev text"),
+        train=windows,
+        dev=dev_windows,
         test=evaluation_windows(test, STREAMS, length, name="the test text")
         if texts.test
         else None,

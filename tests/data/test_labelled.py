@@ -78,7 +78,7 @@ def test_a_table_has_named_columns(tmp_path):
     columns = Columns(("title", "body"), ("group", "kind"), ("price",))
     found = read_labelled(write(tmp_path, {"ads.csv": header + rows}) / "ads.csv", columns)
     assert Example("Old, big 7 . two\nlines", "home:chair", ("7",)) in [*found.train, *found.dev]
-    with pytest.raises(UserError, match="no column .label., only price, title"):
+    with pytest.raises(UserError, match=r"no column .label., only price, title"):
         read_labelled(tmp_path / "ads.csv")
 
 

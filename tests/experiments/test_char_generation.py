@@ -137,7 +137,7 @@ def write_odd_texts(folder):
 def test_a_mistake_is_told_in_one_line(run, folder, arguments, told):
     write_odd_texts(folder)
     smoke = SMOKE if arguments[0].startswith("--") else []
-    code, _, error = run(*arguments, *smoke)
+    code, _, error = run(*smoke, *arguments)
     assert code == 2
     assert told in error
     assert error.count("\n") == 1
