@@ -1,6 +1,6 @@
 """Memory of backprop through time with and without ``chunk``, by the compiler's own account.
 
-    python -m benchmarks.chunk_memory
+python -m benchmarks.chunk_memory
 """
 
 import jax

@@ -79,7 +79,7 @@ class Config(FitConfig):
     evaluate_every: int = 200
     dispatch: int = 1
     learning_rate: float = 5e-3
-    schedule: str = "cosine"
+    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
 
 def read(config: Config):

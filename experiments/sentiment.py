@@ -10,6 +10,7 @@ Of the made-up reviews, accuracy is measured on the texts of each kind that data
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from tyro.conf import Positional
@@ -90,7 +91,7 @@ class Config(FitConfig):
     evaluate_every: int = 250
     dispatch: int = 1
     learning_rate: float = 5e-3
-    schedule: str = "cosine"
+    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
 
 def read(config: Config):
@@ -164,7 +165,8 @@ def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     from seqmodels.models.layers import recurrent_layers
 
     vocabulary, classes = Vocabulary.from_dict(extras["vocabulary"]), len(extras["classes"])
-    outside = (lambda: read_vectors(config.vectors, vocabulary.index)) if config.vectors else None
+    path = config.vectors
+    outside = partial(read_vectors, path, vocabulary.index) if path else None
     embedding = word_embedding(len(vocabulary), config.embedding, load=outside)
     if config.model == "bag":
         return bags.bag_of_words(embedding, (config.embedding, config.hidden, classes))

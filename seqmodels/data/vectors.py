@@ -58,7 +58,7 @@ def _vector(path: Path, number: int, numbers: list[str], size: int) -> np.ndarra
     try:
         vector = np.array(numbers, np.float32)
     except ValueError:
-        vector = np.empty(0)
+        vector = np.empty(0, np.float32)
     if len(vector) != size:
         raise UserError(f"--vectors {path} line {number} is not a word and {size} numbers")
     return vector

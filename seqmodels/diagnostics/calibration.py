@@ -11,13 +11,13 @@ class Reliability(NamedTuple):
 
     confidence: Float[np.ndarray, "bins"]
     accuracy: Float[np.ndarray, "bins"]
-    count: Int[np.ndarray, "bins"]
+    counts: Int[np.ndarray, "bins"]
 
     @property
     def error(self) -> float:
         """Expected calibration error, ``sum_b (n_b / N) |accuracy_b - confidence_b|``."""
         gap = np.abs(self.accuracy - self.confidence)
-        return float(np.nansum(self.count * gap) / self.count.sum())
+        return float(np.nansum(self.counts * gap) / self.counts.sum())
 
 
 def reliability(

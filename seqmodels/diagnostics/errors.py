@@ -101,7 +101,7 @@ class Cause(NamedTuple):
     """How many labelled mistakes have this cause, and the error if none of its kind were left."""
 
     name: str
-    count: int
+    mistakes: int
     ceiling: float
 
 

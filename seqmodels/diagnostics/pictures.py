@@ -38,11 +38,11 @@ def draw_reliability(found: Reliability, path: Path) -> None:
 
     figure = Figure(figsize=(4.5, 5.0), layout="constrained")
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
-    bins = len(found.count)
+    bins = len(found.counts)
     edges = np.arange(bins) / bins
     upper.bar(edges, np.nan_to_num(found.accuracy), 1 / bins, align="edge", edgecolor="white")
     upper.plot([0, 1], [0, 1], "k--", linewidth=1)
     upper.set(ylabel="accuracy", title=f"expected calibration error {found.error:.3f}")
-    lower.bar(edges, found.count, 1 / bins, align="edge", edgecolor="white", color="gray")
+    lower.bar(edges, found.counts, 1 / bins, align="edge", edgecolor="white", color="gray")
     lower.set(xlabel="confidence", ylabel="answers", xlim=(0, 1))
     figure.savefig(path, dpi=130)

@@ -78,7 +78,7 @@ def print_causes(path: Path, error: float) -> None:
     """A person's causes as a table, each with the error that would be left without it."""
     table = Table("cause", "mistakes", "error without it")
     for cause in read_causes(path, error):
-        table.add_row(cause.name, str(cause.count), f"{cause.ceiling:.4f}")
+        table.add_row(cause.name, str(cause.mistakes), f"{cause.ceiling:.4f}")
     Console().print(table)
     print(f"dev error now {error:.4f}")
 

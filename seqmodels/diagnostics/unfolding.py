@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,7 +27,7 @@ def unfolding(
     length = len(sequence)
     mask = np.tri(length, dtype=bool).T  # step t belongs to beginning b >= t
     values = np.repeat(sequence[:, None], length, axis=1)
-    fields = {"x": Padded(values, mask)}
+    fields: dict[str, Any] = {"x": Padded(values, mask)}
     if static is not None:
         fields["static"] = np.repeat(static[None], length, axis=0)
     logits = jax.jit(model.apply)(params, fields)

@@ -12,10 +12,15 @@ from scipy.sparse import csr_matrix
 
 from seqmodels.data.ragged import Ragged
 from seqmodels.flax import layer
-from seqmodels.models.classifier import Classifier, Fields, time_first
+from seqmodels.models.classifier import Classifier, Fields
 from seqmodels.models.mlp import mlp
 from seqmodels.models.pooling import mean
 from seqmodels.types import Array, Layer, Params
+
+
+def words(fields: Fields) -> tuple[Array, Array]:
+    """The padded words of a batch and their mask."""
+    return jnp.asarray(fields["x"].values), jnp.asarray(fields["x"].mask)
 
 
 def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
@@ -27,7 +32,7 @@ def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
         return {"embedding": embedding.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = time_first(fields["x"])
+        xs, mask = words(fields)
         return head.apply(params["head"], mean(embedding.apply(params["embedding"], xs), mask))
 
     return Classifier(init, apply)
@@ -46,7 +51,7 @@ def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifie
         return params | {"head": mlp([window * width, *sizes]).init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = time_first(fields["x"])
+        xs, mask = words(fields)
         lengths = jnp.sum(mask, axis=0, dtype=jnp.int32)
         places = lengths[None] - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
         tokens = jnp.take_along_axis(xs, jnp.clip(places, 0, xs.shape[0] - 1), axis=0)
@@ -73,7 +78,7 @@ def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classi
         return {"table": table.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = time_first(fields["x"])
+        xs, mask = words(fields)
         xs, mask = xs[:places], mask[:places]
         rows = jnp.arange(xs.shape[0], dtype=xs.dtype)[:, None] * vocabulary + xs
         vectors = table.apply(params["table"], rows)

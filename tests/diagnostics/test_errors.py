@@ -63,7 +63,7 @@ def test_mistakes_labelled_by_a_person_become_a_table_of_causes(tmp_path):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     first, second = read_causes(path, error=0.3)
-    assert (first.name, first.count, second.name) == ("wrong label", 2, "irony")
+    assert (first.name, first.mistakes, second.name) == ("wrong label", 2, "irony")
     assert first.ceiling == pytest.approx(0.1)
     assert second.ceiling == pytest.approx(0.2)
 
@@ -80,10 +80,10 @@ def test_reliability_agrees_with_scikit_learn():
     confidence, right = given.probabilities.max(axis=1), ~given.wrong
     accuracy, mean = calibration_curve(right, confidence, n_bins=10)
     found = reliability(given.probabilities, given.labels, bins=10)
-    some = found.count > 0
+    some = found.counts > 0
     np.testing.assert_allclose(found.accuracy[some], accuracy)
     np.testing.assert_allclose(found.confidence[some], mean)
-    assert found.count.sum() == 400
+    assert found.counts.sum() == 400
 
 
 def test_calibration_error_is_zero_for_honest_and_large_for_boasting_answers():
