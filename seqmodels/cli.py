@@ -18,6 +18,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from seqmodels.errors import UserError
 from seqmodels.train.config import FitConfig, Metric, RunOptions
 from seqmodels.train.experiment import Baseline, Data, Experiment, Run, load_run
+from seqmodels.train.hosts import Hosts, join
 from seqmodels.train.points import Axis, SweepOptions, take_axes
 from seqmodels.train.run_directory import RunDirectory
 
@@ -45,6 +46,8 @@ class Machine:
 
     debug_nans: bool = False
     """Stop with a traceback at the operation that first makes a NaN."""
+
+    hosts: OmitArgPrefixes[Hosts] = Hosts()  # noqa: RUF009 (frozen)
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,8 @@ def prepare(machine: Machine) -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of each file it writes
     if machine.device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    elif machine.device != "auto":
+    join(machine.hosts)  # before anything asks which devices there are
+    if machine.device not in ("auto", "cpu"):
         _require(machine.device)
     jax.config.update("jax_disable_jit", not machine.jit)
     jax.config.update("jax_debug_nans", machine.debug_nans)

@@ -11,6 +11,8 @@ The same program on any number of devices gives the same losses, to rounding.
 """
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -57,16 +59,42 @@ def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree
         return NamedSharding(mesh, PartitionSpec(*spec))
 
     axes = jax.tree.broadcast(batch_axis, chunk)
-    return jax.device_put(chunk, jax.tree.map(sharding, chunk, axes))
+    return jax.tree.map(_lay, chunk, jax.tree.map(sharding, chunk, axes))
 
 
 def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """The same on every device of the mesh; costs nothing where it is so already."""
-    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    if mesh is None:
+        return tree
+    return jax.tree.map(lambda leaf: _lay(leaf, NamedSharding(mesh, PartitionSpec())), tree)
 
 
 def spread(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """The leading axis of every leaf over the ``population`` axis of the mesh."""
     if mesh is None:
         return tree
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("population")))
+    sharding = NamedSharding(mesh, PartitionSpec("population"))
+    return jax.tree.map(lambda leaf: _lay(leaf, sharding), tree)
+
+
+def _lay(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    """``device_put``, also onto devices of other hosts.
+
+    Of an array that all hosts have, each hands over only what its own devices are to hold.
+    Nothing is compared or waited for, since batches are laid out in the background.
+    """
+    if jax.process_count() == 1:
+        return jax.device_put(leaf, sharding)
+    if isinstance(leaf, jax.Array):
+        if not leaf.is_fully_addressable:
+            same = leaf.sharding.is_equivalent_to(sharding, leaf.ndim)
+            return leaf if same else _moved(sharding)(leaf)
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(_lay(jax.random.key_data(leaf), sharding))
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+
+@lru_cache
+def _moved(sharding: NamedSharding) -> Callable[[jax.Array], jax.Array]:
+    return jax.jit(lambda leaf: leaf, out_shardings=sharding)

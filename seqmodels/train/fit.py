@@ -12,6 +12,7 @@ from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, Metric, hyper
 from seqmodels.train.devices import data_mesh, replicate
 from seqmodels.train.feed import Batches, feed, shape_of
+from seqmodels.train.hosts import heard
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import observe
 from seqmodels.train.program import Program
@@ -166,10 +167,11 @@ class Trainer:
                     state = self.advance(state, chunk, size)
                     if self.is_due() and dev is not None:
                         state = self.evaluate(state, dev)
-                    if self.is_due() or requests.signal:
+                    stop = heard(requests.signal)
+                    if self.is_due() or stop:
                         self.save(state)
-                    if requests.signal:
-                        raise Interrupted(requests.signal, self.step)
+                    if stop:
+                        raise Interrupted(stop, self.step)
                     if self.is_due() and self.has_stalled(state):
                         break
         finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from seqmodels.errors import UserError
+from seqmodels.train.hosts import by_first
 
 Config = TypeVar("Config")
 PACKAGES = ("seqmodels", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -60,6 +61,7 @@ class RunDirectory:
             )
         return run
 
+    @by_first
     def create(self, experiment: str, config: Any, extras: dict[str, Any]) -> None:
         """Begin the run, in place of one that was to be overwritten."""
         if self.path.exists():
@@ -69,6 +71,7 @@ class RunDirectory:
         _write_json(self.extras_file, extras)
         _write_json(self.environment_file, environment())
 
+    @by_first
     def write_config(self, experiment: str, config: Any) -> None:
         _write_json(self.config_file, {"experiment": experiment, "config": asdict(config)})
 
@@ -80,6 +83,7 @@ class RunDirectory:
     def extras(self) -> dict[str, Any]:
         return _read_json(self.extras_file)
 
+    @by_first
     def log(self, record: dict[str, Any]) -> None:
         """Append a record to metrics.jsonl."""
         with self.metrics_file.open("a") as file:
@@ -90,6 +94,7 @@ class RunDirectory:
             return []
         return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
 
+    @by_first
     def rewind(self, step: int) -> None:
         """Forget what was logged after ``step``, a half-written last line included."""
         lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []

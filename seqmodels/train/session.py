@@ -14,6 +14,7 @@ from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, RunOptions
 from seqmodels.train.experiment import Data, Experiment, load_run
 from seqmodels.train.fit import Evaluator, Log, TrainingDiverged, fit, resume, start
+from seqmodels.train.hosts import agree, is_first
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.logs import Profile, draw_curves, tensorboard
 from seqmodels.train.progress import Report, device_line
@@ -27,7 +28,7 @@ def train(experiment: Experiment, program: str, config: FitConfig, options: RunO
     config.check()
     if options.resume is None:
         place = options.runs, experiment.name, options.name, options.overwrite
-        directory, extras = RunDirectory.choose(*place), None
+        directory, extras = RunDirectory(agree(str(RunDirectory.choose(*place).path))), None
     else:
         directory = RunDirectory.open(options.resume, experiment.name)
         extras = directory.extras()
@@ -124,6 +125,8 @@ def _conclude(
     directory: RunDirectory,
 ) -> None:
     """Draw the curves; say how good the best checkpoint is, and what can be done with it."""
+    if not is_first():
+        return
     records, name = directory.records(), experiment.metric.name
     draw_curves(records, experiment.metric, data.baseline.value, directory.path / "curves.png")
     best = checkpoints.best()
@@ -131,7 +134,7 @@ def _conclude(
     if values:
         beat = baseline_line(data)
         print(f"best        dev {name} {values[-1]:.4f} at step {best:,}, to beat {beat}")
-    if experiment.finish is not None:
+    if experiment.finish is not None and jax.process_count() == 1:  # it may load the run alone
         experiment.finish(load_run(experiment, str(directory.path)))
     print(f"run         {shown(directory)}")
     for command in ("evaluate", *experiment.commands):
