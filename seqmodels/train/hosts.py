@@ -38,7 +38,7 @@ def join(hosts: Hosts) -> None:
         return
     import jax
 
-    known = {
+    known: dict[str, Any] = {
         "coordinator_address": hosts.coordinator,
         "num_processes": hosts.processes,
         "process_id": hosts.process,
