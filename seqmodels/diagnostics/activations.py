@@ -114,7 +114,7 @@ def draw_activations(
     ):
         grid = np.full((lines, width), np.nan)
         grid[tuple(zip(*places, strict=True))] = values / (np.abs(values).max() + 1e-12)
-        axes.imshow(grid, cmap="RdBu_r", vmin=-1.4, vmax=1.4, aspect="auto")
+        axes.imshow(grid, cmap="RdBu_r", vmin=-1.7, vmax=1.7, aspect="auto")
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_axis_off()
         for character, (row, column) in zip(text, places, strict=True):
