@@ -42,7 +42,7 @@ def test_names_by_language_are_learnt_from_characters(tmp_path):
     for language, letters in (("Greek", "ως"), ("Czech", "řž")):
         names = [letters[0] * (1 + n % 4) + letters[1] * (1 + n // 4) for n in range(48)]
         (tmp_path / "names" / f"{language}.txt").write_text("\n".join(names), encoding="utf-8")
-    flags = ["--data", "names", "--symbols", "characters", "--steps", "40", "--hidden", "8"]
+    flags = ["--data", "names", "--symbols", "characters", "--steps", "160", "--hidden", "16"]
     flags += ["--evaluate-every", "40", "--dispatch", "40", "--learning-rate", "0.03"]
     assert status(EXPERIMENT, flags) == 0
     assert status(EXPERIMENT, ["evaluate", "runs/categories/001"]) == 0

@@ -75,7 +75,7 @@ def test_speed_is_told_of_every_engine_that_takes_the_cell(run):
     assert code == 0
     head, *lines = output.splitlines()
     assert head.split() == ["ms", "by", "engine", "T=2", "T=3"]
-    assert [line.split()[0] for line in lines] == ["scan", "fused"]
+    assert [line.split()[0] for line in lines] == ["scan", "fused", "newton"]
     assert all(0 < float(number) < 1e5 for line in lines for number in line.split()[1:])
 
 
