@@ -35,16 +35,3 @@ def test_ads_in_two_languages_go_through_every_command(capsys):
     assert "--attributes: give 3 of them, not 1" in capsys.readouterr().err
     assert status(EXPERIMENT, ["errors", str(run)]) == 0
     assert (run / "confusion.png").exists()
-
-
-def test_names_by_language_are_learnt_from_characters(tmp_path):
-    (tmp_path / "names").mkdir()
-    for language, letters in (("Greek", "ως"), ("Czech", "řž")):
-        names = [letters[0] * (1 + n % 4) + letters[1] * (1 + n // 4) for n in range(48)]
-        (tmp_path / "names" / f"{language}.txt").write_text("\n".join(names), encoding="utf-8")
-    flags = ["--data", "names", "--symbols", "characters", "--steps", "160", "--hidden", "16"]
-    flags += ["--evaluate-every", "40", "--dispatch", "40", "--learning-rate", "0.03"]
-    assert status(EXPERIMENT, flags) == 0
-    assert status(EXPERIMENT, ["evaluate", "runs/categories/001"]) == 0
-    test = json.loads(Path("runs/categories/001/evaluation.json").read_text())["test"]
-    assert test["accuracy"] == test["coarse"] == 1.0
