@@ -101,7 +101,9 @@ def logistic_accuracy(
 
 def _presence(texts: Ragged, width: int) -> csr_matrix:
     ones = np.ones(len(texts.values), np.float32)
-    counts = csr_matrix((ones, texts.values, texts.offsets), (len(texts.offsets) - 1, width))
+    shape = len(texts.offsets) - 1, width
+    # Copied, because summing duplicates sorts the words in place.
+    counts = csr_matrix((ones, texts.values, texts.offsets), shape, copy=True)
     counts.sum_duplicates()
     counts.data[:] = 1.0
     return counts
