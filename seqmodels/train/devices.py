@@ -53,7 +53,7 @@ def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree
     if batch_axis is None:
         return replicate(chunk, mesh)
 
-    def sharding(leaf: np.ndarray, axis: int) -> NamedSharding:
+    def sharding(leaf: Any, axis: int) -> NamedSharding:
         divides = leaf.shape[axis + 1] % mesh.shape["data"] == 0
         spec = [None] * (axis + 1) + ["data"] if divides else []
         return NamedSharding(mesh, PartitionSpec(*spec))

@@ -23,7 +23,7 @@ from seqmodels.train.population import (
 )
 from seqmodels.train.program import Program
 from seqmodels.train.records import Record, train_record
-from seqmodels.train.slices import choose_slice
+from seqmodels.train.slices import choose_slice, fit_memory
 from seqmodels.train.state import TrainState, evaluation_params
 from seqmodels.train.strategies import Selection, Standing, Strategy
 from seqmodels.types import PyTree
@@ -99,13 +99,18 @@ class PopulationTrainer(Trainer):
         self.mesh = mesh = population_mesh(count, self.batches)
         local = count // (mesh.shape["population"] if mesh else 1)
         parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // count
-        lift = over(self.plan.slice or choose_slice(local, parameters), mesh)
-        chunk = population_chunk(self.task, self.config, lift)
-        self.program = Program(chunk, donate=(0,))
+        self.slice = self.plan.slice or choose_slice(local, parameters)
+        lift = over(self.slice, mesh)
         task = population_task(self.task, lift, orders=self.plan.slots is not None)
+        self.program, self.fits = self.build(self.slice), False
         self.memory = Memory(task)
         measured = population_task(self.task, lift)
         self.measure = Evaluator(measured, self.config.dispatch, lambda batches: mesh, spread)
+
+    def build(self, slice: int) -> Program:
+        return Program(
+            population_chunk(self.task, self.config, over(slice, self.mesh)), donate=(0,)
+        )
 
     def place(self, tree: PyTree) -> PyTree:
         return spread(tree, self.mesh)
@@ -114,7 +119,15 @@ class PopulationTrainer(Trainer):
         # The chunk may have been made ready for the devices of a population since halved.
         chunk = place(chunk, self.mesh, getattr(self.batches, "batch_axis", None))
         slots = None if self.plan.slots is None else self.place(jnp.asarray(self.plan.slots))
-        return self.program(state, slots, chunk)
+        arguments = state, slots, chunk
+        if not self.fits:
+            self.program, fitting = fit_memory(self.build, self.slice, arguments)
+            self.fits = True
+            if fitting < self.slice:
+                print(
+                    f"memory has room for {fitting} of {len(self.plan.members)} members at a time"
+                )
+        return self.program(*arguments)
 
     def report(self, metrics: dict[str, Any], size: int, seconds: float) -> None:
         """Log every member's chunk, or that it has diverged."""
