@@ -17,8 +17,6 @@ from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, ma
 from seqmodels.decode.arguments import SampleArguments
 from seqmodels.errors import UserError
 
-STREAMS = 8  # to measure on: few, since each begins without context
-
 
 @dataclass(frozen=True)
 class Config(FitConfig):
@@ -91,15 +89,14 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
     streams, length = config.batch_size, config.length
+    few = 8  # streams to measure on, since each begins without context
     windows = training_windows(train, streams, length, seed=config.seed, name="the training text")
-    dev_windows = evaluation_windows(dev, STREAMS, length, name="the dev text")
+    dev_windows = evaluation_windows(dev, few, length, name="the dev text")
     unigram, bigram = ngram_nats(train, dev, len(vocabulary))
     return Data(
         train=windows,
         dev=dev_windows,
-        test=evaluation_windows(test, STREAMS, length, name="the test text")
-        if texts.test
-        else None,
+        test=evaluation_windows(test, few, length, name="the test text") if texts.test else None,
         name=config.data or "the Python standard library",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="characters",
