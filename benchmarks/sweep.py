@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,12 +44,10 @@ def population(config: Config, members: int):
 
 def programs(config: Config, members: int) -> dict[str, tuple[Callable, float]]:
     """Each way to run the members, compiled, with the MB of its temporary arrays."""
-    task, state, chunk = (
-        EXPERIMENT.task(config, EXTRAS),
-        population(config, members),
-        batches(config),
-    )
-    ways = {"alone": (jax.jit(train_chunk(task, config)), (member_state(state, 0), chunk))}
+    task, state = EXPERIMENT.task(config, EXTRAS), population(config, members)
+    chunk = batches(config)
+    alone = jax.jit(train_chunk(task, config)), (member_state(state, 0), chunk)
+    ways: dict[str, tuple[Any, tuple]] = {"alone": alone}
     for slice in sorted({1, 4, 16, members}):
         if slice <= members:
             many = population_chunk(task, config, over(slice))
@@ -56,7 +55,9 @@ def programs(config: Config, members: int) -> dict[str, tuple[Callable, float]]:
     compiled = {}
     for name, (function, arguments) in ways.items():
         program = function.lower(*arguments).compile()
-        megabytes = program.memory_analysis().temp_size_in_bytes / 1e6
+        analysis = program.memory_analysis()
+        assert analysis is not None
+        megabytes = analysis.temp_size_in_bytes / 1e6
         compiled[name] = lambda p=program, a=arguments: jax.block_until_ready(p(*a)), megabytes
     return compiled
 

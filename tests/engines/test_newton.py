@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
+from seqmodels.cells import CELLS
 from seqmodels.engines.newton import Newton, make_system, newton_steps
 from seqmodels.engines.problem import Problem
 from seqmodels.errors import UserError
@@ -64,7 +65,8 @@ def test_equals_scan_with_masks_and_resets_without_falling_back(name, engine):
         cell, params, inputs(), carry, mask=mask, resets=resets, engine=engine
     )
     assert bool(converged)
-    assert 1 < int(steps) <= T + 1
+    # All is exact after T; quadratic convergence needs fewer.
+    assert 1 < int(steps) <= (6 if engine == FULL else T + 1)
 
 
 def test_a_single_step_without_batch_axes_from_a_learned_start():
@@ -90,10 +92,11 @@ def test_without_enough_iterations_it_says_so_and_gives_the_scans_result():
         np.testing.assert_allclose(found, leaf, rtol=1e-3, atol=1e-5 * np.max(np.abs(leaf)))
 
 
-@pytest.mark.parametrize("name", ["lstm", "slstm"])
-def test_diagonal_blocks_are_those_of_the_jacobian(name):
-    cell, params = zoo.build(name)
-    carry = zoo.random_carry(cell, params, (B,), jax.random.key(3))
+def test_diagonal_blocks_are_those_of_the_jacobian():
+    cell = CELLS["slstm"](zoo.D, zoo.H, heads=2)  # four numbers to a unit
+    params = cell.init(jax.random.key(0))
+    numbers = jax.random.uniform(jax.random.key(3), (4, B, zoo.H), minval=0.5)
+    carry = type(cell.start(params, (B,)))(*numbers)
     problem = Problem(cell, params, inputs(1), carry)
     system = make_system(DIAGONAL, problem)
     state = system.pack(carry)
@@ -105,15 +108,6 @@ def test_diagonal_blocks_are_those_of_the_jacobian(name):
     exact = jax.jit(jax.jacfwd(step))(state)
     own = jnp.einsum("bnibnk->bnik", exact)
     close(blocks[0], own)
-
-
-def test_newton_needs_fewer_iterations_than_the_fixed_point():
-    cell, params = zoo.build("gru")
-    newton, fixed = (
-        int(reported(cell, params, inputs(), engine=Newton("full", damping=damping))[0])
-        for damping in (0.0, 1.0)
-    )
-    assert newton < fixed <= T + 1
 
 
 def test_vmap_over_parameters_equals_a_loop():

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 from pathlib import Path
 
 import jax
@@ -10,6 +12,7 @@ from matplotlib.image import imread
 from toy_experiment import EXPERIMENT, Config
 
 from seqmodels.cli import load_run, status
+from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.points import SweepOptions
 from seqmodels.train.run_directory import RunDirectory
 from seqmodels.train.sweep import Problem, sweep
@@ -81,15 +84,28 @@ def sweep_in(directory, logs=()):
     )
 
 
-def test_killed_and_resumed_equals_uninterrupted():
+def kill(record):
+    if record["step"] == 15 and record["member"] >= 4:
+        raise RuntimeError("killed")
+
+
+class Stop:
+    """SIGTERM, once: a second one is not caught."""
+
+    sent = False
+
+    def __call__(self, record):
+        if record["step"] == 15 and record["member"] >= 4 and not self.sent:
+            self.sent = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_stopped_killed_and_resumed_equals_uninterrupted():
     whole = sweep_in(Path("whole"))
-
-    def stop(record):
-        if record["step"] == 15 and record["member"] >= 4:
-            raise RuntimeError("killed")
-
     with pytest.raises(RuntimeError, match="killed"):
-        sweep_in(Path("parted"), [stop])
+        sweep_in(Path("parted"), [kill])
+    with pytest.raises(Interrupted):
+        sweep_in(Path("parted"), [Stop()])
     parted = sweep_in(Path("parted"))
     assert parted.rows == whole.rows
 
