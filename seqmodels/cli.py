@@ -104,7 +104,8 @@ def _default_config(experiment: Experiment, arguments: list[str]) -> FitConfig:
     resumed = _value_of("--resume", arguments)
     if resumed is not None:
         return RunDirectory.open(resumed, experiment.name).config(experiment.config)
-    config = experiment.config()
+    recipe = experiment.recipes.get(_value_of("--recipe", arguments) or "", {})
+    config = experiment.config(**recipe)
     return replace(config, **experiment.smoke) if "--smoke" in arguments else config
 
 

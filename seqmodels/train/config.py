@@ -1,7 +1,7 @@
 """Settings of a training run; imports nothing heavy, so that ``--help`` is instant."""
 
-from dataclasses import dataclass, fields
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Literal, NamedTuple, TypeVar
 
 from seqmodels.errors import UserError
 
@@ -17,7 +17,7 @@ class OptimizerConfig:
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
     """Update rule; adamw decays weights apart from the gradient, the others through it."""
 
-    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
+    schedule: Literal["constant", "cosine", "exponential", "staircase", "plateau"] = "constant"
     """How the learning rate falls after the warm-up."""
 
     average: Literal["none", "ema", "uniform"] = "none"
@@ -32,14 +32,17 @@ class OptimizerConfig:
     warmup_steps: float = 0.0
     """Steps over which the learning rate rises linearly from zero."""
 
+    hold_steps: float = 0.0
+    """Staircase: steps before the first cut."""
+
     decay_steps: float = 0.0
-    """Steps from start to end of the decay; 0 means the whole run."""
+    """Steps from start to end of the decay, or from cut to cut; 0 means the whole run."""
 
     final_scale: float = 0.0
     """Cosine: share of the learning rate that is left at the end."""
 
     decay_rate: float = 0.1
-    """Exponential: factor reached at the end of the decay.  Plateau: factor of each cut."""
+    """Exponential: factor reached at the end of the decay.  Others: factor of each cut."""
 
     plateau_patience: float = 2.0
     """Plateau: evaluations without improvement before the learning rate is cut."""
@@ -79,6 +82,10 @@ class FitConfig(OptimizerConfig):
     steps: int = 1000
     """Batches to train on."""
 
+    epochs: int = 0
+    """Passes over the training data, instead of steps: each is evaluated, and the steps of warm-up,
+    hold, decay and averaging are passes too; 0: all of them are steps."""
+
     evaluate_every: int = 200
     """Steps between evaluations on the dev split; each writes a checkpoint."""
 
@@ -99,6 +106,20 @@ class FitConfig(OptimizerConfig):
         for name in ("steps", "evaluate_every", "dispatch", "accumulate", "keep"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} must be 1 or more")
+        if self.epochs < 0:
+            raise UserError("--epochs must be 1 or more, or 0 for a number of --steps")
+
+
+C = TypeVar("C", bound=FitConfig)
+
+
+def in_steps(config: C, epoch: int) -> C:
+    """A config that counts in passes over the data as one in steps, of which a pass has so many."""
+    if not config.epochs:
+        return config
+    names = ("warmup_steps", "hold_steps", "decay_steps", "average_start")
+    scaled = {name: epoch * getattr(config, name) for name in names}
+    return replace(config, epochs=0, steps=epoch * config.epochs, evaluate_every=epoch, **scaled)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Experiment:
     task:     ``(config, extras) -> Task``
     hyper:    float fields of the config which the task reads from ``hyper``
     smoke:    what ``--smoke`` changes in the config
+    recipes:  what each value of the config's field ``recipe`` changes in it, flags apart
     commands: ``name -> (arguments dataclass, function(run, arguments))``
     derive:   what else follows from the means that an evaluation gives
     finish:   what a finished training run shows of itself
@@ -58,6 +59,7 @@ class Experiment:
     about: str = ""
     hyper: tuple[str, ...] = ()
     smoke: Mapping[str, Any] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     commands: Mapping[str, tuple[type, Callable[..., Any]]] = field(default_factory=dict)
     derive: Callable[[dict[str, float]], dict[str, float]] = lambda means: {}
     finish: Callable[["Run"], None] | None = None

@@ -90,6 +90,7 @@ def learning_rate(
     t = (step - warmup) / (decay_steps - warmup), in [0, 1]
     cosine       rate (f + (1 - f) (1 + cos(pi t)) / 2)
     exponential  rate decay_rate^t
+    staircase    rate decay_rate^n, n = max(0, 1 + floor((step - hold) / decay_steps)) cuts
     plateau      rate scale
     """
     warmup = hyper["warmup_steps"]
@@ -100,6 +101,9 @@ def learning_rate(
         rate = rate * (final + (1.0 - final) * 0.5 * (1.0 + jnp.cos(jnp.pi * t)))
     elif config.schedule == "exponential":
         rate = rate * hyper["decay_rate"] ** t
+    elif config.schedule == "staircase":
+        cuts = 1.0 + jnp.floor((now - hyper["hold_steps"]) / hyper["decay_steps"])
+        rate = rate * hyper["decay_rate"] ** jnp.maximum(cuts, 0.0)
     elif config.schedule == "plateau":
         rate = rate * scale
     return rate * jnp.minimum(1.0, (now + 1.0) / jnp.maximum(warmup, 1.0))

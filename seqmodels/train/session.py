@@ -11,7 +11,7 @@ import jax
 
 from seqmodels.errors import UserError
 from seqmodels.train.checkpoint import Checkpoints
-from seqmodels.train.config import FitConfig, RunOptions
+from seqmodels.train.config import FitConfig, RunOptions, in_steps
 from seqmodels.train.experiment import Data, Experiment, load_run
 from seqmodels.train.fit import Evaluator, Log, TrainingDiverged, fit, resume, start
 from seqmodels.train.hosts import agree, is_first
@@ -33,6 +33,7 @@ def train(experiment: Experiment, program: str, config: FitConfig, options: RunO
         directory = RunDirectory.open(options.resume, experiment.name)
         extras = directory.extras()
     data = experiment.data(config, extras)
+    config = in_steps(config, data.train.steps_per_epoch)
     task = experiment.task(config, data.extras)
     checkpoints = Checkpoints(directory.checkpoints, config.keep)
     numbers = experiment.numbers(config)

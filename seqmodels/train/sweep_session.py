@@ -37,6 +37,8 @@ def sweep_command(
 ) -> int:
     """Train all members, and leave a sweep's directory behind."""
     config.check()
+    if config.epochs:
+        raise UserError("--epochs: the members of a sweep may differ in theirs, so give --steps")
     if options.resume is None:
         points = make_points(axes, sweep_options, config)
         place = options.runs, experiment.name, options.name, options.overwrite

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from seqmodels.train.config import OptimizerConfig, hyper
+from seqmodels.train.config import FitConfig, OptimizerConfig, hyper, in_steps
 from seqmodels.train.optimizer import learning_rate, observe, optimizer, start_plateau
 from seqmodels.train.state import init_state, train_chunk
 from seqmodels.types import Task
@@ -112,6 +112,21 @@ def test_schedule_is_optax_own(changes, schedule, warmup):
     late = [float(schedule(max(step - warmup, 0))) for step in range(60)]
     rise = np.minimum(1, (np.arange(60) + 1) / max(warmup, 1))
     np.testing.assert_allclose(ours, late * rise, rtol=1e-5, atol=1e-7)
+
+
+def test_the_staircase_of_zaremba_is_four_epochs_and_then_a_half_each():
+    """``lr_decay ** max(i + 1 - max_epoch, 0)`` for epoch i, from 0, with max_epoch = 4."""
+    epochs, epoch = 13, 7
+    stairs = {"schedule": "staircase", "decay_rate": 0.5, "hold_steps": 4.0, "decay_steps": 1.0}
+    config = in_steps(FitConfig(learning_rate=1.0, epochs=epochs, **stairs), epoch)
+    assert (config.steps, config.evaluate_every, config.epochs) == (91, 7, 0)
+    assert in_steps(config, epoch) == config  # what is resumed is in steps already
+    steps = jnp.arange(config.steps)
+    ours = jax.vmap(lambda step: learning_rate(config, numbers(config), step, jnp.ones(())))(steps)
+    theirs = [0.5 ** max(i + 1 - 4, 0.0) for i in range(epochs)]
+    np.testing.assert_array_equal(ours, np.repeat(np.float32(theirs), epoch))
+    optax_own = optax.exponential_decay(1.0, epoch, 0.5, 3 * epoch, staircase=True)
+    np.testing.assert_allclose(ours, jax.vmap(optax_own)(steps))
 
 
 def test_plateau_is_optax_own():
