@@ -65,7 +65,9 @@ def gru(
         return affine(x, params["wx"], params["b"])
 
     def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple, Kept]:
-        t = jnp.tanh(u[..., : 2 * hidden] + a[..., : 2 * hidden])
+        # As one sum, XLA's CPU backend computes these tanhs inside the loop for n, not vectorised.
+        sums = [u[..., gate] + a[..., gate] for gate in (slice(hidden), slice(hidden, 2 * hidden))]
+        t = jnp.tanh(jnp.concatenate(sums, axis=-1))
         r, z = split_gates(half(t), 2)
         seen = a[..., 2 * hidden :]
         seen = seen + rows(params["bh"], seen)

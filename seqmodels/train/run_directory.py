@@ -76,7 +76,7 @@ class RunDirectory:
         _write_json(self.config_file, {"experiment": experiment, "config": asdict(config)})
 
     def config(self, kind: type[Config]) -> Config:
-        """The run's config, which must have exactly the fields of ``kind``."""
+        """The run's config; a field that the run's version did not have takes its default."""
         values = _read_json(self.config_file).get("config", {})
         return read_config(kind, values, str(self.config_file))
 
@@ -103,10 +103,9 @@ class RunDirectory:
 
 
 def read_config(kind: type[Config], values: dict[str, Any], where: str) -> Config:
-    """A config from JSON, strictly: each field once, of the type that its default has."""
+    """A config from JSON: no field but those of ``kind``, each of the type that its default has."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     wrong = [f"unknown {name}" for name in sorted(values.keys() - names)]
-    wrong += [f"missing {name}" for name in sorted(names - values.keys())]
     default = kind()
     for name in sorted(names & values.keys()):
         expected = getattr(default, name)
