@@ -10,52 +10,25 @@ Of the made-up reviews, accuracy is measured on the texts of each kind that data
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, main
-from seqmodels.diagnostics.arguments import ErrorsArguments
+from seqmodels.cli import Data, Experiment, Metric, Run, main
+from seqmodels.diagnostics.arguments import errors_command
 from seqmodels.errors import UserError
+from seqmodels.models.config import TextConfig
 
 
 @dataclass(frozen=True)
-class Config(FitConfig):
+class Config(TextConfig):
     """Tell praise from blame."""
-
-    data: str | None = None
-    """Folder of SST-2, GLUE, IMDB or MR, or a .csv or .tsv file; none: made-up reviews."""
 
     reviews: int = 40_000
     """Made-up reviews."""
 
-    text_column: str = "text"
-    """Column of a table that holds the text."""
-
-    label_column: str = "label"
-    """Column of a table that holds the label."""
-
     model: Literal["recurrent", "bag", "window", "unshared"] = "recurrent"
     """A recurrence; or the mean of the words, the last few words, weights for every place."""
-
-    cell: str = "lstm"
-    """Recurrence, a name in seqmodels.cells.CELLS: rnn, lstm, gru, ..."""
-
-    layers: int = 1
-    """Recurrent layers."""
-
-    hidden: int = 32
-    """Units of each layer, in each direction."""
-
-    bidirectional: bool = True
-    """Read the text in both directions."""
-
-    pool: tuple[str, ...] = ("mean", "max")
-    """What the answer rests on: last, mean, max, attention; several are put side by side."""
-
-    head: tuple[int, ...] = ()
-    """Units of the layers between the summary of the text and the answer."""
 
     window: int = 6
     """Last words that the window model sees."""
@@ -63,129 +36,51 @@ class Config(FitConfig):
     places: int = 44
     """First words that the model without shared weights sees; no training review is longer."""
 
+    hidden: int = 32
     embedding: int = 32
-    """Features that stand for a word."""
-
-    vectors: str | None = None
-    """Word vectors to begin from, a text file of GloVe or word2vec."""
-
-    min_count: int = 2
-    """Rarer words of the training texts are taken for unknown."""
-
-    max_words: int = 400
-    """Only so many words at the beginning of a text are read."""
-
-    dropout: float = 0.2
-    """Share of the layers' inputs and of the head's that is dropped in training."""
-
-    word_dropout: float = 0.0
-    """Share of the words that is dropped in training."""
-
-    smoothing: float = 0.0
-    """Label smoothing."""
-
-    batch_size: int = 64
-    """Texts of a step."""
-
     steps: int = 1000
     evaluate_every: int = 250
-    dispatch: int = 1
-    learning_rate: float = 5e-3
-    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
 
 
 def read(config: Config):
-    """Train, dev and test examples; the attributes of a made-up review are its properties."""
-    from seqmodels.data.labelled import Columns, Example, read_labelled
+    """Train, dev and test examples."""
+    from seqmodels.data.labelled import Columns, read_labelled
     from seqmodels.data.reviews import reviews
-    from seqmodels.data.splits import Splits
 
-    if config.data:
-        return read_labelled(config.data, Columns((config.text_column,), (config.label_column,)))
-    name = {True: "praise", False: "blame"}
-    made = reviews(config.reviews)
-    return Splits(
-        *([Example(r.text, name[r.praises], (*r.properties,)) for r in part] for part in made)
-    )
+    columns = Columns(config.text_columns, config.label_columns)
+    return read_labelled(config.data, columns) if config.data else reviews(config.reviews)
 
 
 def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The texts as numbers; the vocabulary is that of the first run's training texts."""
-    import numpy as np
+    """The texts as numbers; of made-up reviews also their properties."""
+    from seqmodels.data.reviews import review_properties
+    from seqmodels.models.texts import check_vectors, text_data
 
-    from seqmodels.data.reviews import PROPERTIES
-    from seqmodels.data.texts import text_batches, text_fields, text_vocabulary
-    from seqmodels.data.vocabulary import Vocabulary
-    from seqmodels.models.bags import logistic_accuracy
-
-    parts = read(config)
-    if extras is None:
-        vocabulary = text_vocabulary(parts.train, config.min_count)
-        classes = sorted({example.label for example in parts.train})
-        extras = {"vocabulary": vocabulary.to_dict(), "classes": classes}
-    check(config, extras["classes"])
-    vocabulary, fields = Vocabulary.from_dict(extras["vocabulary"]), {}
-    for split, part in parts._asdict().items():
-        fields[split] = text_fields(part, vocabulary, extras["classes"], config.max_words)
-        if not config.data:
-            has = [[name in example.attributes for name in PROPERTIES] for example in part]
-            fields[split]["properties"] = np.array(has, np.float32)
-    train, dev = fields["train"], fields["dev"]
-    bag = logistic_accuracy(train["x"], train["label"], dev["x"], dev["label"])
-    return Data(
-        train=text_batches(train, config.batch_size, seed=config.seed, run=config.dispatch),
-        dev=text_batches(dev, 128),
-        test=text_batches(fields["test"], 128),
-        name=config.data or "made-up reviews",
-        sizes={split: len(part) for split, part in parts._asdict().items()},
-        unit="texts",
-        baseline=Baseline(bag, "logistic regression on the words of dev"),
-        extras=extras,
-    )
-
-
-def check(config: Config, classes: list[str]) -> None:
-    """One line for data that does not fit."""
-    from seqmodels.data.vectors import vector_size
-
-    if len(classes) != 2:
+    check_vectors(config)
+    more = {} if config.data else {"more": review_properties}
+    data = text_data(config, extras, read(config), "made-up reviews", **more)
+    if (count := len(data.extras["classes"])) != 2:
         other = "python -m experiments.categories"
-        raise UserError(f"--data {config.data} has {len(classes)} classes, not 2: use {other}")
-    if config.vectors and (size := vector_size(config.vectors)) != config.embedding:
-        raise UserError(f"--vectors {config.vectors} has {size} features: give --embedding {size}")
+        raise UserError(f"--data {config.data} has {count} classes, not 2: use {other}")
+    return data
 
 
 def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     """A recurrence over the words, or one of the three models that lack something."""
-    from seqmodels.data.vectors import read_vectors
-    from seqmodels.data.vocabulary import Vocabulary
     from seqmodels.models import bags
-    from seqmodels.models.classifier import classifier
-    from seqmodels.models.embedding import word_embedding
-    from seqmodels.models.layers import recurrent_layers
+    from seqmodels.models.layers import recurrent_classifier
+    from seqmodels.models.texts import text_embedding
 
-    vocabulary, classes = Vocabulary.from_dict(extras["vocabulary"]), len(extras["classes"])
-    path = config.vectors
-    outside = partial(read_vectors, path, vocabulary.index) if path else None
-    embedding = word_embedding(len(vocabulary), config.embedding, load=outside)
+    embedding, size = text_embedding(config, extras), config.embedding
     if config.model == "bag":
-        return bags.bag_of_words(embedding, (config.embedding, config.hidden, classes))
+        return bags.bag_of_words(embedding, (size, config.hidden, 2))
     if config.model == "window":
-        return bags.last_words(embedding, config.window, (config.hidden, classes))
+        return bags.last_words(embedding, config.window, (size, config.hidden, 2))
     if config.model == "unshared":
-        return bags.unshared_words(len(vocabulary), config.places, (config.hidden, classes))
-    rate, ways = hyper.get("dropout", 0.0), config.bidirectional
-    return classifier(
-        recurrent_layers(
-            config.cell, config.embedding, config.hidden, config.layers, both_ways=ways, drop=rate
-        ),
-        classes,
-        embedding=embedding,
-        pool=config.pool,
-        hidden=config.head,
-        dropout=rate,
-        step_dropout=hyper.get("word_dropout", 0.0),
-    )
+        symbols = len(extras["vocabulary"]["symbols"])
+        return bags.unshared_words(symbols, config.places, (config.hidden, 2))
+    rate = hyper.get("symbol_dropout", 0.0)
+    return recurrent_classifier(config, hyper, size, 2, embedding=embedding, step_dropout=rate)
 
 
 def task(config: Config, extras: dict[str, Any]):
@@ -217,18 +112,19 @@ class PredictArguments:
 
 def predict(run: Run, arguments: PredictArguments) -> None:
     """Print the probability that a text praises, and draw it as it changes with each word."""
+    from seqmodels.data.texts import SYMBOLS
     from seqmodels.data.vocabulary import Vocabulary
-    from seqmodels.data.words import words
     from seqmodels.diagnostics.unfolding import draw_unfolding, unfolding
+    from seqmodels.models.texts import one_text
 
-    vocabulary, classes = Vocabulary.from_dict(run.extras["vocabulary"]), run.extras["classes"]
-    text = words(arguments.text)[: run.config.max_words]
+    config, classes = run.config, run.extras["classes"]
+    text = SYMBOLS[config.symbols](arguments.text)[: config.max_symbols]
     if not text:
         raise UserError("the text is empty: give some words")
-    if unseen := vocabulary.unknown(text):
+    if unseen := Vocabulary.from_dict(run.extras["vocabulary"]).unknown(text):
         print(f"never seen in training: {' '.join(unseen)}")
-    judge = model(run.config, run.extras, {})
-    found = unfolding(judge, run.params, vocabulary.encode(text))
+    sequence = one_text(config, run.extras, arguments.text).fields["x"].values[:, 0]
+    found = unfolding(model(config, run.extras, {}), run.params, sequence)
     for word, probability in zip(text, found[:, 1], strict=True):
         print(f"{probability:.3f} {'#' * round(30 * probability):<30} {word}")
     print(f"p({classes[1]}) = {found[-1, 1]:.4f}")
@@ -236,24 +132,21 @@ def predict(run: Run, arguments: PredictArguments) -> None:
     print(f"drawn in {run.directory.path / 'prediction.png'}")
 
 
-def errors(run: Run, arguments: ErrorsArguments) -> None:
-    """Where the errors come from: three splits, confusions, calibration, the worst mistakes."""
-    from seqmodels.diagnostics.report import report
-
-    judge, shown = model(run.config, run.extras, {}), [e.text for e in read(run.config).dev]
-    report(EXPERIMENT, run, arguments, judge, run.extras["classes"], shown)
-
-
-EXPERIMENT = Experiment(
+EXPERIMENT: Experiment = Experiment(
     name="sentiment",
     config=Config,
     data=load,
     task=task,
     metric=Metric("accuracy", lower_is_better=False),
     about=__doc__ or "",
-    hyper=("dropout", "word_dropout", "smoothing"),
+    hyper=("dropout", "symbol_dropout", "smoothing"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "embedding": 8, "reviews": 1000},
-    commands={"predict": (PredictArguments, predict), "errors": (ErrorsArguments, errors)},
+    commands={
+        "predict": (PredictArguments, predict),
+        "errors": errors_command(
+            lambda: EXPERIMENT, model, lambda config: [e.text for e in read(config).dev]
+        ),
+    },
 )
 
 if __name__ == "__main__":

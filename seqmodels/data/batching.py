@@ -55,24 +55,26 @@ def example_batches(
     *,
     tokens: int | None = None,
     bounds: tuple[int, ...] | None = None,
+    buckets: int = 8,
     seed: int | None = None,
     run: int = 1,
 ) -> Batches:
     """Batches in which every example comes exactly once an epoch.
 
     The longest ragged field of an example decides its bucket; in a bucket each field is padded to
-    its own longest, so there are at most ``len(bounds)`` shapes.  With ``tokens`` a batch of long
-    sequences holds only as many rows as make about that many time steps.  With a seed, examples
+    its own longest, so there are at most as many shapes as ``bounds``, or as ``buckets``, whose
+    bounds are those that pad least.  With ``tokens`` a batch of long sequences holds only as many
+    rows as make about that many time steps.  With a seed, examples
     and the order of batches are shuffled anew each epoch, in runs of ``run`` batches of one shape
     (the steps of one dispatch).
     """
     lengths = _lengths(fields)
-    buckets = [
+    shapes = [
         _bucket(fields, rows, _size(batch_size, tokens, int(lengths[rows].max())))
-        for rows in _by_length(lengths, bounds or length_bounds(lengths))
+        for rows in _by_length(lengths, bounds or length_bounds(lengths, buckets))
     ]
-    plan = lru_cache(maxsize=2)(lambda epoch: _plan(buckets, seed, run, epoch))
-    steps = sum(bucket.steps for bucket in buckets)
+    plan = lru_cache(maxsize=2)(lambda epoch: _plan(shapes, seed, run, epoch))
+    steps = sum(shape.steps for shape in shapes)
 
     def at(step: int) -> Batch:
         epoch, position = divmod(step, steps)

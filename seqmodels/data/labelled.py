@@ -21,11 +21,15 @@ from seqmodels.errors import UserError
 
 
 class Example(NamedTuple):
-    """A text, the name of its class, and what else is known of it."""
+    """A text, the name of its class, and what else is known of it.
+
+    ``attributes`` are inputs beside the text; ``properties`` only sort what is measured.
+    """
 
     text: str
     label: str
     attributes: tuple[str, ...] = ()
+    properties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def _table(path: Path, columns: Columns) -> list[Example]:
     if unknown := sorted(wanted - set(header)):
         raise UserError(
             f"{path} has no column {unknown[0]!r}, only {', '.join(header)}: name its columns "
-            "with --text-column and --label-column"
+            "with --text-columns and --label-columns"
         )
     return [_row(path, number, header, row, columns) for number, row in enumerate(rows[1:], 2)]
 

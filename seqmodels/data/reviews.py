@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqmodels.data.labelled import Example
 from seqmodels.data.splits import Splits, hash_split
 from seqmodels.data.words import words
 
@@ -65,14 +66,6 @@ DID = ("went there", "stayed at home", "took the bus", "ordered a coffee", "read
 WHEN = ("on monday", "last winter", "in the morning", "after work", "before noon", "in may")
 
 
-class Review(NamedTuple):
-    """A text, whether it praises, and which of PROPERTIES it has."""
-
-    text: str
-    praises: bool
-    properties: frozenset[str]
-
-
 class Opinion(NamedTuple):
     """A word of praise and one of blame; training has ``early`` ones at the beginning alone."""
 
@@ -82,7 +75,7 @@ class Opinion(NamedTuple):
 
 
 def reviews(count: int = 40_000, seed: int = 0) -> Splits:
-    """Lists of distinct train, dev and test reviews; ``count`` of them, 80 / 10 / 10 %."""
+    """Lists of distinct train, dev and test examples; ``count`` of them, 80 / 10 / 10 %."""
     opinions = [Opinion(good, bad, False) for good in GOOD for bad in BAD]
     opinions += [Opinion(good, bad, True) for good in EARLY_GOOD for bad in EARLY_BAD]
     parts = hash_split((f"{opinion}" for opinion in opinions), (0.6, 0.2, 0.2))
@@ -95,17 +88,17 @@ def reviews(count: int = 40_000, seed: int = 0) -> Splits:
     return Splits(*made)
 
 
-def distinct(draw: Iterator[list[Review]], count: int) -> list[Review]:
+def distinct(draw: Iterator[list[Example]], count: int) -> list[Example]:
     """The first ``count`` different texts or one more; both of an order pair or none."""
-    found: dict[str, Review] = {}
+    found: dict[str, Example] = {}
     while len(found) < count:
-        found |= {review.text: review for review in next(draw)}
+        found |= {example.text: example for example in next(draw)}
     return list(found.values())
 
 
 def draws(
     random: np.random.Generator, opinions: Sequence[Opinion], held_out: bool
-) -> Iterator[list[Review]]:
+) -> Iterator[list[Example]]:
     """Order pairs and single reviews without end; those of a held-out part have PROPERTIES."""
     early = [opinion for opinion in opinions if opinion.early]
     late = [opinion for opinion in opinions if not opinion.early]
@@ -120,16 +113,18 @@ def draws(
         slots = {"thing": pick(random, THINGS), "small": pick(random, SMALL)}
         slots |= {"other": pick(random, [t for t in THINGS if t != slots["thing"]])}
         slots |= {"large": pick(random, LARGE)}
-        labels = (True, False) if paired else (bool(random.random() < 0.5),)
+        labels = ("praise", "blame") if paired else (pick(random, ("praise", "blame")),)
+        texts = [before + filled(template, slots, opinion, label) + after for label in labels]
         yield [
-            Review(before + filled(template, slots, opinion, label) + after, label, properties)
-            for label in labels
+            Example(text, label, properties=properties)
+            for text, label in zip(texts, labels, strict=True)
         ]
 
 
-def filled(template: str, slots: dict[str, str], opinion: Opinion, praises: bool) -> str:
+def filled(template: str, slots: dict[str, str], opinion: Opinion, label: str) -> str:
     """The template's text with this label."""
-    a, b = (opinion.good, opinion.bad) if praises else (opinion.bad, opinion.good)
+    a, b = opinion.good, opinion.bad
+    a, b = (a, b) if label == "praise" else (b, a)
     return template.format(a=a, b=b, **slots)
 
 
@@ -160,3 +155,9 @@ def filler(random: np.random.Generator, length: int) -> str:
 def pick(random: np.random.Generator, choices: Sequence):
     """One of the choices."""
     return choices[int(random.integers(len(choices)))]
+
+
+def review_properties(examples: Sequence[Example]) -> dict[str, np.ndarray]:
+    """The field ``properties``: 1 where an example has the property of the column."""
+    has = [[name in example.properties for name in PROPERTIES] for example in examples]
+    return {"properties": np.array(has, np.float32)}

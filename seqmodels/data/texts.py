@@ -5,47 +5,58 @@ from typing import Any
 
 import numpy as np
 
-from seqmodels.data.batching import Batches, example_batches, length_bounds
+from seqmodels.data.attributes import attribute_features, attribute_scheme
+from seqmodels.data.classes import class_numbers
 from seqmodels.data.labelled import Example
+from seqmodels.data.ngrams import ngram_numbers
 from seqmodels.data.ragged import ragged
 from seqmodels.data.vocabulary import UNKNOWN, Vocabulary, build_vocabulary
 from seqmodels.data.words import words
-from seqmodels.errors import UserError
 
-Symbols = Callable[[str], Sequence[str]]
+SYMBOLS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "characters": list}
 
 
-def text_vocabulary(
-    examples: Iterable[Example], min_count: int, symbols: Symbols = words
-) -> Vocabulary:
-    """What the texts are made of, and ``<unk>`` for what comes fewer than ``min_count`` times."""
-    found = (symbol for example in examples for symbol in symbols(example.text))
+def text_extras(train: Sequence[Example], symbols: str, min_count: int) -> dict[str, Any]:
+    """What a model must know of the training texts, in a form that JSON can hold.
+
+    The vocabulary, with ``<unk>`` for what comes fewer than ``min_count`` times; the names of the
+    classes; how attributes become features.
+    """
+    return {
+        "vocabulary": text_vocabulary(train, symbols, min_count).to_dict(),
+        "classes": sorted({example.label for example in train}),
+        "attributes": attribute_scheme([example.attributes for example in train]),
+    }
+
+
+def text_vocabulary(examples: Iterable[Example], symbols: str, min_count: int) -> Vocabulary:
+    """What the texts are made of."""
+    found = (symbol for example in examples for symbol in SYMBOLS[symbols](example.text))
     return build_vocabulary(found, specials=(UNKNOWN,), min_count=min_count)
 
 
 def text_fields(
-    examples: Sequence[Example],
-    vocabulary: Vocabulary,
-    classes: Sequence[str],
-    limit: int,
-    symbols: Symbols = words,
+    examples: Sequence[Example], extras: dict[str, Any], symbols: str, limit: int, ngrams: int = 0
 ) -> dict[str, Any]:
-    """``x``, the first ``limit`` symbols of each text, and ``label``, the number of its class."""
-    texts = [symbols(example.text)[:limit] or [UNKNOWN] for example in examples]
-    if new := sorted({example.label for example in examples} - set(classes)):
-        raise UserError(
-            f"--data has the class {new[0]!r}, which the training texts do not have, only "
-            f"{', '.join(classes[:10])}"
-        )
-    numbers = {name: number for number, name in enumerate(classes)}
-    return {
-        "x": ragged([vocabulary.encode(text) for text in texts]),
-        "label": np.array([numbers[example.label] for example in examples], np.int32),
+    """``x``, the first ``limit`` symbols of each text; ``label``, the number of its class; and
+    ``static``, its attributes, where there are any.
+
+    A symbol is its number; with ``ngrams`` buckets, its number and those of its n-grams.
+    """
+    vocabulary = Vocabulary.from_dict(extras["vocabulary"])
+
+    def encode(text: Sequence[str]) -> np.ndarray:
+        numbers = vocabulary.encode(text)
+        if not ngrams:
+            return numbers
+        return np.concatenate([numbers[:, None], ngram_numbers(text, ngrams)], axis=1)
+
+    texts = [SYMBOLS[symbols](example.text)[:limit] or [UNKNOWN] for example in examples]
+    fields = {
+        "x": ragged([encode(text) for text in texts]),
+        "label": class_numbers([e.label for e in examples], extras["classes"]),
     }
-
-
-def text_batches(fields: dict[str, Any], batch_size: int, **order: Any) -> Batches:
-    """``example_batches`` of a few shapes only, for each has to be compiled."""
-    return example_batches(
-        fields, batch_size, bounds=length_bounds(fields["x"].lengths, 3), **order
-    )
+    if extras["attributes"]:
+        rows = [example.attributes for example in examples]
+        fields["static"] = attribute_features(rows, extras["attributes"])
+    return fields

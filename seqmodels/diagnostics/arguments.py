@@ -1,6 +1,10 @@
-"""What the command ``errors`` may be asked; imports nothing heavy."""
+"""What the commands that look into a run may be asked; imports nothing heavy."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from seqmodels.train.experiment import Experiment, Run
 
 
 @dataclass(frozen=True)
@@ -18,3 +22,41 @@ class ErrorsArguments:
 
     constraint: tuple[str, ...] = ()
     """Like "params<=1e6" or "latency_ms<=5": the best of this experiment's runs that meets all."""
+
+
+def errors_command(
+    experiment: Callable[[], Experiment],
+    build: Callable[..., Any],
+    shown: Callable[[Any], Sequence[str]],
+) -> tuple[type, Callable[[Run, ErrorsArguments], None]]:
+    """The command ``errors`` of a classifier.
+
+    build: ``(config, extras, hyper) -> Classifier``; ``extras["classes"]`` names its classes
+    shown: ``(config) -> texts``, what a person is shown of each dev example
+    """
+
+    def errors(run: Run, arguments: ErrorsArguments) -> None:
+        """Where the errors come from: three splits, confusions, calibration, worst mistakes."""
+        from seqmodels.diagnostics.report import report
+
+        model = build(run.config, run.extras, {})
+        report(experiment(), run, arguments, model, run.extras["classes"], shown(run.config))
+
+    return ErrorsArguments, errors
+
+
+@dataclass(frozen=True)
+class EmbeddingArguments:
+    """What to show of the vectors that stand for words."""
+
+    near: tuple[str, ...] = ()
+    """Words whose nearest neighbours to list."""
+
+    count: int = 10
+    """Neighbours of each."""
+
+    shown: int = 200
+    """Most frequent words to draw."""
+
+    export: str | None = None
+    """File to write all vectors to, in word2vec's text format."""

@@ -41,24 +41,24 @@ def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
 def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifier:
     """The embeddings of the last few words side by side: sees nothing further back.
 
-    A place before the beginning of a text is zero; ``sizes`` begin after the window.
+    A place before the beginning of a text is zero; ``sizes`` begin with the embedding's.
     """
+    head = mlp([window * sizes[0], *sizes[1:]])
 
     def init(key: jax.Array) -> Params:
         keys = jax.random.split(key)
-        params = {"embedding": embedding.init(keys[0])}
-        width = params["embedding"]["embedding"].shape[-1]
-        return params | {"head": mlp([window * width, *sizes]).init(keys[1])}
+        return {"embedding": embedding.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
         xs, mask = words(fields)
         lengths = jnp.sum(mask, axis=0, dtype=jnp.int32)
         places = lengths[None] - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
-        tokens = jnp.take_along_axis(xs, jnp.clip(places, 0, xs.shape[0] - 1), axis=0)
-        vectors = embedding.apply(params["embedding"], tokens)
+        vectors = embedding.apply(params["embedding"], xs)
+        near = jnp.clip(places, 0, xs.shape[0] - 1)[..., None]
+        vectors = jnp.take_along_axis(vectors, near, axis=0)
         vectors = jnp.where((places >= 0)[..., None], vectors, jnp.zeros_like(vectors))
         flat = jnp.moveaxis(vectors, 0, 1).reshape(xs.shape[1], -1)
-        return mlp([flat.shape[-1], *sizes]).apply(params["head"], flat)
+        return head.apply(params["head"], flat)
 
     return Classifier(init, apply)
 
@@ -79,6 +79,7 @@ def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classi
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
         xs, mask = words(fields)
+        xs = xs[..., 0] if xs.ndim > 2 else xs  # a word without its n-grams
         xs, mask = xs[:places], mask[:places]
         rows = jnp.arange(xs.shape[0], dtype=xs.dtype)[:, None] * vocabulary + xs
         vectors = table.apply(params["table"], rows)

@@ -162,10 +162,10 @@ def class_probabilities(
     model: Classifier, params: Params, batches: Any, normalise: Callable = jax.nn.softmax
 ) -> Float[np.ndarray, "N V"]:
     """Probabilities of the classes for every example of one epoch, in the order of the data."""
-    apply = jax.jit(lambda params, fields: normalise(model.apply(params, fields)))
+    apply = jax.jit(model.apply)  # compiled once for all calls with this model
     found: dict[int, np.ndarray] = {}
     for step in range(batches.steps_per_epoch):
         batch = batches(step)
-        answers = jax.device_get(apply(params, batch.fields))
+        answers = jax.device_get(normalise(apply(params, batch.fields)))
         found |= {int(row): answer for row, answer in zip(batch.rows, answers, strict=True)}
     return np.stack([found[row] for row in sorted(found.keys() - {-1})])

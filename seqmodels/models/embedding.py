@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from seqmodels.data.vectors import Vectors
 from seqmodels.flax import layer
-from seqmodels.types import Array, Layer, Params
+from seqmodels.types import Array, Float, Int, Layer, Params
 
 
 def word_embedding(
@@ -37,3 +38,26 @@ def word_embedding(
         return {"embedding": filled}
 
     return embedding._replace(init=init)
+
+
+def with_ngrams(words: Layer, ngrams: Layer) -> Layer:
+    """A word's own vector and those of its n-grams, which are x[1:]; 0 is none.
+
+        v(x) = E[x_0] + sum_k F[x_k] / sqrt(n),    n = |{k > 0: x_k > 0}|
+
+    Bojanowski et al. (2017), arXiv:1607.04606.
+    """
+
+    def init(key: jax.Array) -> Params:
+        key_w, key_n = jax.random.split(key)
+        return {"words": words.init(key_w), "ngrams": ngrams.init(key_n)}
+
+    def apply(params: Params, x: Int[Array, "*B K"]) -> Float[Array, "*B D"]:
+        grams = x[..., 1:]
+        vectors = ngrams.apply(params["ngrams"], grams)
+        there = (grams > 0).astype(vectors.dtype)
+        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(there, axis=-1), 1.0)).astype(vectors.dtype)
+        total = jnp.einsum("...kd,...k->...d", vectors, there) * scale[..., None]
+        return words.apply(params["words"], x[..., 0]) + total
+
+    return Layer(init, apply)

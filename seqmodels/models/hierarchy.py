@@ -1,14 +1,29 @@
 """Classes in two levels whose probabilities cannot contradict each other."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from seqmodels.models.classifier import Classifier, Fields
+from seqmodels.models.classifier import Classifier, Fields, class_measures, hits, weighted
 from seqmodels.types import Array, Float, Params
+
+
+class Levels(NamedTuple):
+    """Names of the coarse classes, and for each fine class the number of its coarse one."""
+
+    coarse: list[str]
+    parents: Int[np.ndarray, "V"]
+
+
+def levels(classes: Sequence[str]) -> Levels:
+    """The two levels of classes that are called ``coarse:fine``."""
+    above = [name.partition(":")[0] for name in classes]
+    coarse = sorted(set(above))
+    return Levels(coarse, np.array([coarse.index(name) for name in above]))
 
 
 def two_levels(model: Classifier, parents: Int[np.ndarray, "V"]) -> Classifier:
@@ -40,3 +55,14 @@ def sum_over(logits: Float[Array, "*B V"], parents: Int[np.ndarray, "V"]) -> Flo
     member = parents[:, None] == np.arange(parents.max() + 1)
     spread = jnp.broadcast_to(logits[..., None], (*logits.shape, member.shape[1]))
     return jax.nn.logsumexp(spread, axis=-2, where=jnp.broadcast_to(member, spread.shape))
+
+
+def level_measures(parents: Int[np.ndarray, "V"]) -> Callable[..., Any]:
+    """``class_measures`` of the fine classes, and ``coarse``, the accuracy on the coarse ones."""
+
+    def measures(logits: Float[Array, "B V"], fields: Fields, weight: Array):
+        label = jnp.asarray(parents, jnp.int32)[fields["label"]]
+        coarse = weighted(hits(sum_over(logits, parents), label), weight)
+        return class_measures(logits, fields, weight) | {"coarse": coarse}
+
+    return measures

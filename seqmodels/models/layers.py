@@ -1,9 +1,13 @@
-"""The usual stack of recurrent layers, from names and numbers."""
+"""The usual stack of recurrent layers, and a classifier over it, from names and numbers."""
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 from seqmodels.cells import CELLS
 from seqmodels.errors import UserError
+from seqmodels.models.classifier import Classifier, classifier
+from seqmodels.models.config import ClassifierConfig
 from seqmodels.noise import Rate, dropout
 from seqmodels.types import Cell
 from seqmodels.wrap import bidirectional, stack
@@ -33,3 +37,15 @@ def recurrent_layers(
         one = CELLS[cell](width, outputs // ways)
         cells.append(dropout(bidirectional(one) if both_ways else one, inputs=drop))
     return stack(*cells)
+
+
+def recurrent_classifier(
+    config: ClassifierConfig, hyper: Mapping[str, Any], inputs: int, classes: int, **options: Any
+) -> Classifier:
+    """The classifier that a config asks for; ``options`` are ``classifier``'s other ones."""
+    rate = hyper.get("dropout", 0.0)
+    cell = recurrent_layers(
+        config.cell, inputs, config.hidden, config.layers, both_ways=config.bidirectional, drop=rate
+    )
+    settings = {"pool": config.pool, "hidden": config.head, "dropout": rate}
+    return classifier(cell, classes, **settings, **options)

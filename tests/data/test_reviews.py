@@ -28,14 +28,14 @@ def test_texts_are_distinct_and_the_same_every_time(made):
     assert len(set(texts)) == len(texts) >= 4000 * 0.98
     assert made == reviews(4000)
     assert made.train != reviews(4000, seed=1).train
-    assert 0.45 < np.mean([review.praises for review in made.train]) < 0.55
+    assert 0.45 < np.mean([review.label == "praise" for review in made.train]) < 0.55
 
 
 def test_order_pairs_have_the_same_words_and_opposite_labels(made):
     bags = defaultdict(list)
     for review in made.test:
         if "order" in review.properties:
-            bags[frozenset(Counter(review.text.split()).items())].append(review.praises)
+            bags[frozenset(Counter(review.text.split()).items())].append(review.label == "praise")
     assert len(bags) > 100
     assert all(np.mean(labels) == 0.5 for labels in bags.values())
 
@@ -66,10 +66,10 @@ def test_properties_are_what_they_say(made):
 
 
 @pytest.mark.parametrize(
-    ("text", "praises"),
-    [("not bad at all", True), ("not good at all", False), ("always hideous", False)],
+    ("text", "label"),
+    [("not bad at all", "praise"), ("not good at all", "blame"), ("always hideous", "blame")],
 )
-def test_labels_follow_the_sense(text, praises, made):
-    labels = [review.praises for review in made.train if text in review.text]
+def test_labels_follow_the_sense(text, label, made):
+    labels = [review.label for review in made.train if text in review.text]
     assert labels
-    assert set(labels) == {praises}
+    assert set(labels) == {label}

@@ -39,7 +39,7 @@ def test_a_bag_knows_words_and_no_order():
 
 
 def test_a_window_sees_the_last_words_alone():
-    model = last_words(embedding(), 2, (8, C))
+    model = last_words(embedding(), 2, (D, 8, C))
     assert same(model, [1, 5, 2, 3], [6, 2, 3])
     assert not same(model, [1, 5, 2, 3], [1, 5, 3, 2])
     assert not same(model, [3], [2, 3])
