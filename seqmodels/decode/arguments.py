@@ -40,3 +40,35 @@ class SampleArguments:
             raise UserError("--temperature and --top-k must not be negative")
         if not 0 < self.top_p <= 1:
             raise UserError("--top-p must lie above 0 and not above 1")
+
+
+@dataclass(frozen=True)
+class SearchArguments:
+    """How to look for the best target."""
+
+    beam: int = 5
+    """Hypotheses kept at each step; 1 always takes the likeliest unit."""
+
+    length_penalty: float = 1.0
+    """Above 0 long targets are preferred; 0: ranked by probability alone."""
+
+    coverage_penalty: float = 0.0
+    """Above 0, sources that were not attended to all over count against a target."""
+
+    block: int = 0
+    """No sequence of this many units comes twice in a target; 0: any may."""
+
+    temperature: float = 0.0
+    """Above 0: draw targets instead of searching, the wilder the higher."""
+
+    copy_unknown: bool = True
+    """Unknown units are replaced by those of the source that were attended to."""
+
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __post_init__(self) -> None:
+        if self.beam < 1:
+            raise UserError("--beam must be 1 or more")
+        if not (self.temperature >= 0 and self.coverage_penalty >= 0 and self.block >= 0):
+            raise UserError("--temperature, --coverage-penalty and --block must not be negative")
