@@ -17,6 +17,7 @@ def changes(*each: Change) -> Augment:
 
     def augment(batch: Batch, random: np.random.Generator) -> Batch:
         x = batch.fields["x"]
+        assert isinstance(x, Padded)
         for change in each:
             x = change(x, random)
         return batch._replace(fields=batch.fields | {"x": x})

@@ -27,3 +27,19 @@ def draw_course(
     lower.set(xlabel=xlabel, ylabel="probability", ylim=(-0.02, 1.02))
     lower.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.savefig(path, dpi=130)
+
+
+def draw_scores(
+    rows: Sequence[tuple[float, ...]], names: Sequence[str], xlabel: str, path: Path | str
+) -> None:
+    """Rows ``(x, score, score, ...)``, a line for each score."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.0, 3.4), layout="constrained")
+    axes, (x, *scores) = figure.subplots(), zip(*rows, strict=True)
+    for name, values in zip(names, scores, strict=True):
+        axes.plot(x, values, marker="o", markersize=3, label=name)
+    axes.set(xlabel=xlabel, ylabel="score")
+    axes.grid(linewidth=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=130)

@@ -35,6 +35,24 @@ class Answers(NamedTuple):
         """Share of wrong answers."""
         return float(self.wrong.mean())
 
+    @property
+    def macro_f1(self) -> float:
+        """Mean over the labels' classes of F1, which a rare class moves as much as a common one.
+
+            F1 = 2 right / (labels + answers) of the class
+        """
+        from sklearn.metrics import f1_score
+
+        chosen, classes = self.probabilities.argmax(axis=1), np.unique(self.labels)
+        return float(
+            f1_score(self.labels, chosen, labels=classes, average="macro", zero_division=0.0)
+        )
+
+    @property
+    def majority(self) -> float:
+        """Error of always giving the commonest answer."""
+        return float(1.0 - np.bincount(self.labels).max() / len(self.labels))
+
 
 def answers(model: Classifier, params: Params, batches: Any) -> Answers:
     """The answers to every example of one epoch of ``data.batching.example_batches``."""
@@ -44,6 +62,19 @@ def answers(model: Classifier, params: Params, batches: Any) -> Answers:
         labels |= zip(batch.rows.tolist(), batch.fields["label"].tolist(), strict=True)
     ordered = [labels[row] for row in sorted(labels.keys() - {-1})]
     return Answers(class_probabilities(model, params, batches), np.array(ordered))
+
+
+def area_under_roc(given: Answers, column: int) -> float:
+    """How often an example of this class gets more of its probability than one of another.
+
+    >>> given = Answers(np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]]), np.array([0, 1, 0]))
+    >>> area_under_roc(given, column=1)
+    0.5
+    """
+    from sklearn.metrics import roc_auc_score
+
+    wanted = range(given.probabilities.shape[1])[column]
+    return float(roc_auc_score(given.labels == wanted, given.probabilities[:, column]))
 
 
 class Reading(NamedTuple):

@@ -1,0 +1,200 @@
+"""Supernovae: of which type is it?  Light in four bands on irregular nights to a type.
+
+    python -m experiments.supernovae                       made-up light curves
+    python -m experiments.supernovae --data FOLDER         the challenge of 2010, .DAT or packed
+    python -m experiments.supernovae --data FOLDER --share 0 --farther 0.3
+    python -m experiments.supernovae score RUN             accuracy, area under the ROC curve
+    python -m experiments.supernovae score RUN --days 0 5 10 20 50        of early answers
+    python -m experiments.supernovae predict RUN --name ID
+
+Charnock and Moss (2017), "Deep recurrent neural networks for supernovae classification".  For early
+answers train a causal network on curves that end early: --no-bidirectional --beginning 0.1.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from seqmodels.cli import Data, Experiment, Metric, Run, main
+from seqmodels.diagnostics.arguments import errors_command
+from seqmodels.errors import UserError
+from seqmodels.models.config import ClassifierConfig
+
+
+@dataclass(frozen=True)
+class Config(ClassifierConfig):
+    """Tell the type of a supernova from its light curve."""
+
+    data: str | None = None
+    """Folder with the challenge's .DAT files, or lightcurves.npz; none: made-up light curves."""
+
+    curves: int = 3000
+    """Made-up light curves."""
+
+    types: Literal[2, 3] = 2
+    """Type Ia against the rest, or the three types Ia, Ibc and II."""
+
+    redshift: bool = True
+    """Tell the network the redshift of the host galaxy, as photometry has it."""
+
+    share: float = 0.5
+    """Share of the curves to train on; 0: those whose type a spectrum told, few and bright."""
+
+    split: int = 0
+    """Seed of the split."""
+
+    dev_share: float = 0.05
+    """Share of the training curves that is held out as dev."""
+
+    thin: float = 0.3
+    """Training loses up to this share of the nights of a curve."""
+
+    fainter: float = 1.5
+    """Training sees errors up to so many times as large, with noise to match."""
+
+    farther: float = 0.0
+    """Training moves half of the curves up to so much larger redshifts."""
+
+    beginning: float = 1.0
+    """Training sees curves that end early, after this share of their nights or more."""
+
+    layers: int = 2
+    hidden: int = 64
+    batch_size: int = 128
+    steps: int = 1200
+    evaluate_every: int = 300
+    dispatch: int = 10
+    learning_rate: float = 4e-3
+    warmup_steps: float = 50.0
+
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        if not (0 <= self.share < 1 and 0 < self.dev_share < 1 and 0 <= self.thin < 1):
+            raise UserError("--share, --dev-share and --thin must lie between 0 and 1")
+        if not (self.fainter >= 1 and self.farther >= 0 and 0 < self.beginning <= 1):
+            raise UserError("--fainter must be 1 or more, --farther 0 or more, --beginning a share")
+
+
+def read(config: Config):
+    """Train, dev and test curves."""
+    from seqmodels.data.light_curve_simulation import simulated
+    from seqmodels.data.light_curves import read_light_curves, split_curves
+
+    curves = read_light_curves(config.data) if config.data else simulated(config.curves)
+    return split_curves(curves, config.share, config.dev_share, config.split)
+
+
+def load(config: Config, extras: dict[str, Any] | None) -> Data:
+    """The nights of each part; the training part is changed anew in every step."""
+    from seqmodels.data.light_curve_changes import training_changes
+    from seqmodels.data.light_curves import curve_fields
+    from seqmodels.data.splits import Splits
+    from seqmodels.train.examples import example_data, majority
+
+    classes = ["other", "Ia"] if config.types == 2 else ["II", "Ibc", "Ia"]
+    fields = Splits(*(curve_fields(part, classes) for part in read(config)))
+    return example_data(
+        fields,
+        config,
+        name=config.data or "made-up light curves",
+        unit="curves",
+        baseline=majority(fields),
+        extras={"classes": classes},
+        augment=training_changes(config.farther, config.fainter, config.thin, config.beginning),
+    )
+
+
+def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
+    """A recurrence over the nights."""
+    from seqmodels.models.layers import recurrent_classifier
+    from seqmodels.models.light_curves import night_features
+
+    features, size = night_features(config.redshift)
+    return recurrent_classifier(config, hyper, size, len(extras["classes"]), embedding=features)
+
+
+def task(config: Config, extras: dict[str, Any]):
+    """Name the type; the rates may be swept."""
+    from seqmodels.models.classifier import classifier_task
+
+    return classifier_task(lambda hyper: model(config, extras, hyper))
+
+
+@dataclass(frozen=True)
+class ScoreArguments:
+    """When to ask."""
+
+    days: tuple[float, ...] = ()
+    """Days since the first detection, after which a curve ends; none: whole curves."""
+
+
+def score(run: Run, arguments: ScoreArguments) -> None:
+    """Accuracy on the test curves and area under the ROC curve of type Ia; both drawn by days."""
+    from seqmodels.data.augmentation import changes
+    from seqmodels.data.light_curve_changes import first_days
+    from seqmodels.diagnostics.course import draw_scores
+    from seqmodels.diagnostics.errors import answers, area_under_roc
+    from seqmodels.train.examples import augmented
+
+    judge, test = model(run.config, run.extras, {}), load(run.config, run.extras).test
+    rows = []
+    for days in arguments.days or (float("inf"),):
+        known = augmented(test, changes(first_days(days)), 0)
+        found = answers(judge, run.params, known)
+        rows.append((days, 1 - found.error, area_under_roc(found, -1)))
+        print("day {:>6.1f}  accuracy {:.4f}  AUC {:.4f}".format(*rows[-1]))
+    if arguments.days:
+        path = run.directory.path / "early.png"
+        draw_scores(rows, ("accuracy", "AUC"), "days since detection", path)
+        print(f"drawn in {path}")
+
+
+@dataclass(frozen=True)
+class PredictArguments:
+    """Which supernova."""
+
+    name: str | None = None
+    """Its name (SNID); none: the first of the test part."""
+
+
+def predict(run: Run, arguments: PredictArguments) -> None:
+    """Print the probability of each type, and draw it below the light curve as it unfolds."""
+    from seqmodels.data.light_curves import DAY
+    from seqmodels.diagnostics.course import draw_course
+    from seqmodels.diagnostics.light_curves import draw_bands
+    from seqmodels.diagnostics.unfolding import unfolding
+
+    test, classes = read(run.config).test, run.extras["classes"]
+    name = arguments.name or test.names[0]
+    if name not in test.names:
+        raise UserError(f"--name {name} is none of the test curves, such as {test.names[0]}")
+    values, kind = test.one(row := test.names.index(name)), test.kinds[row]
+    found = unfolding(model(run.config, run.extras, {}), run.params, values)
+    for label, chance in zip(classes, found[-1], strict=True):
+        print(f"{chance:.4f}  {label}")
+    print(f"{name} is of type {kind}")
+    path, times = run.directory.path / "prediction.png", values[:, DAY]
+    upper = partial(draw_bands, nights=values)
+    draw_course(upper, times, found, classes, "days since the first night", path)
+    print(f"drawn in {path}")
+
+
+EXPERIMENT: Experiment = Experiment(
+    name="supernovae",
+    config=Config,
+    data=load,
+    task=task,
+    metric=Metric("accuracy", lower_is_better=False),
+    about=__doc__ or "",
+    hyper=("dropout", "smoothing"),
+    smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "curves": 200},
+    commands={
+        "score": (ScoreArguments, score),
+        "predict": (PredictArguments, predict),
+        "errors": errors_command(lambda: EXPERIMENT, model, lambda config: read(config).dev.names),
+    },
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)
