@@ -13,7 +13,7 @@ help: ## list the targets; ARGS="..." is passed on to run, test, test-peers and 
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: .venv/dev ## train a character model for two minutes, then let it write
-	$(BIN)/python -m experiments.char_generation $(ARGS)
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m experiments.char_generation $(ARGS)
 
 test: lint ## the linter, the type checker, and every test that needs no peer library
 	$(PYTEST) $(ARGS)
