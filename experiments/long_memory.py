@@ -11,16 +11,12 @@ those of seqmodels.cells.CELLS, and relu: the simple network with max(0, x) for 
 without gradient clipping, give --clip-norm 1e9.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from math import pi
 from typing import Any, Literal
 
 from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, main
+from seqmodels.diagnostics.arguments import CompareArguments, FlowArguments, SpeedArguments
 from seqmodels.errors import UserError
-
-SOLVED = 0.1  # of the baseline's error
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,9 @@ class Config(FitConfig):
 
     encoder: int = 0
     """Rectified units between input and recurrence, which a linear one (lru) needs; 0: none."""
+
+    chrono: bool = False
+    """Begin with gates that hold for up to T steps; for gru and lstm."""
 
     engine: str = "auto"
     """How the recurrence is run: auto, scan, fused, associative, cudnn."""
@@ -90,22 +89,10 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
 
 def recurrence(config: Config, inputs: int):
     """The cells, stacked."""
-    from functools import partial
+    from seqmodels.models.memory_cells import memory_cell
 
-    import jax
-
-    from seqmodels.cells import CELLS
-    from seqmodels.wrap import stack
-
-    cells = CELLS | {
-        "relu": partial(CELLS["rnn"], activation=jax.nn.relu),
-        # Slow and nearly undamped: without, a linear unit forgets within a few steps.
-        "lru": partial(CELLS["lru"], r_min=0.9, r_max=0.999, max_phase=pi / 10),
-    }
-    if config.cell not in cells:
-        raise UserError(f"--cell {config.cell} is unknown: choose from {', '.join(cells)}")
-    sizes = [inputs] + [config.hidden] * config.layers
-    return stack(*(cells[config.cell](*size) for size in pairwise(sizes)))
+    span = config.length if config.chrono else 0
+    return memory_cell(config.cell, inputs, config.hidden, config.layers, span)
 
 
 def model(config: Config):
@@ -126,117 +113,65 @@ def task(config: Config, extras: dict[str, Any]):
     return last_steps_task(model(config))
 
 
+def outcome(directory: Any, config: Config):
+    """The best dev error that a run reached, beside that of remembering nothing."""
+    from seqmodels.data.long_memory import PROBLEMS
+    from seqmodels.diagnostics.solved import Outcome
+
+    names = {"rnn": "tanh", "irnn": "identity"}
+    unclipped = ", not clipped" if config.clip_norm >= 1e3 else ""
+    errors = [r["error"] for r in directory.records() if r["split"] == "dev"]
+    share = min(errors, default=float("nan")) / PROBLEMS[config.task].baseline(config.length)
+    return Outcome(names.get(config.cell, config.cell) + unclipped, config.length, share)
+
+
 def conclude(run: Run) -> None:
     """Say whether the problem is solved."""
-    share = share_of_baseline(run.directory, run.config)
+    from seqmodels.diagnostics.solved import verdict
+
+    share = outcome(run.directory, run.config).share
     print(f"{verdict(share):<12}{share:.4f} of the error of remembering nothing (dev)")
-
-
-def verdict(share: float) -> str:
-    return "solved" if share <= SOLVED else "not solved"
-
-
-def share_of_baseline(directory: Any, config: Config) -> float:
-    """The best dev error that a run reached, as a share of the baseline's."""
-    from seqmodels.data.long_memory import PROBLEMS
-
-    errors = [r["error"] for r in directory.records() if r["split"] == "dev"]
-    return min(errors, default=float("nan")) / PROBLEMS[config.task].baseline(config.length)
-
-
-@dataclass(frozen=True)
-class CompareArguments:
-    """What to compare."""
-
-    like: str = "*"
-    """Names of the runs to compare, as a pattern."""
 
 
 def compare(run: Run, arguments: CompareArguments) -> None:
     """Draw solved or not against T for all runs beside this one that have the same task."""
-    from seqmodels.diagnostics.grid import draw_grid
+    from seqmodels.diagnostics.solved import show_solved
     from seqmodels.train.run_directory import RunDirectory
 
-    runs = run.directory.path.parent
-    results: dict[tuple[str, int], float] = {}
-    for path in sorted(runs.glob(f"{arguments.like}/config.json")):
-        directory = RunDirectory(path.parent)
-        config = directory.config(Config)
-        if config.task != run.config.task:
-            continue
-        place = (label(config), config.length)
-        share = share_of_baseline(directory, config)
-        results[place] = min(share, results.get(place, share))
-    for (name, length), share in sorted(results.items()):
-        print(f"{name:<22} T = {length:<5} {verdict(share):<11} {share:.4f}")
-    drawing = runs / f"{run.config.task}.png"
-    title = f"{run.config.task}: error as a share of that of remembering nothing"
-    draw_grid(results, drawing, title, "T", SOLVED)
-    print(f"drawn in {drawing}")
-
-
-def label(config: Config) -> str:
-    """What a row of the comparison is called."""
-    names = {"rnn": "tanh", "irnn": "identity"}
-    unclipped = ", not clipped" if config.clip_norm >= 1e3 else ""
-    return names.get(config.cell, config.cell) + unclipped
-
-
-@dataclass(frozen=True)
-class FlowArguments:
-    """What to measure."""
-
-    rows: int = 32
-    """Sequences."""
+    runs, name = run.directory.path.parent, run.config.task
+    found = [RunDirectory(p.parent) for p in sorted(runs.glob(f"{arguments.like}/config.json"))]
+    pairs = [(directory, directory.config(Config)) for directory in found]
+    outcomes = [outcome(*pair) for pair in pairs if pair[1].task == name]
+    title = f"{name}: error as a share of that of remembering nothing"
+    show_solved(outcomes, title, runs / f"{name}.png")
 
 
 def flow(run: Run, arguments: FlowArguments) -> None:
     """Draw the norms of dL/ds_t for the untrained and the trained recurrence."""
     import jax
 
-    from seqmodels.diagnostics.gradient_flow import draw_flow, gradient_flow
+    from seqmodels.diagnostics.gradient_flow import gradient_flow, show_flow
 
     config = replace(run.config, batch_size=arguments.rows)
     xs = jax.numpy.asarray(load(config, None).dev(0).inputs)
     reader = model(config)
     cell = recurrence(config, reader.encode(run.params, xs).shape[-1])
-
-    @jax.jit
-    def norms(params):
-        return gradient_flow(cell, params["cell"], reader.encode(params, xs))["all"]
-
+    norms = jax.jit(lambda p: gradient_flow(cell, p["cell"], reader.encode(p, xs))["all"])
     untrained = run.task.init(jax.random.key(config.seed))
     curves = {"untrained": norms(untrained), "trained": norms(run.params)}
-    for name, curve in curves.items():
-        print(f"{name:<10} of a gradient of 1 at T arrives at 0: {jax.numpy.median(curve[0]):.3g}")
-    path = run.directory.path / "gradient_flow.png"
-    draw_flow(curves, path, f"{config.cell}, {config.task}, T = {config.length}")
-    print(f"drawn in {path}")
-
-
-@dataclass(frozen=True)
-class SpeedArguments:
-    """What to time."""
-
-    lengths: tuple[int, ...] = (100, 300, 1000, 3000)
-    """Values of T."""
+    title = f"{config.cell}, {config.task}, T = {config.length}"
+    show_flow(curves, run.directory.path / "gradient_flow.png", title)
 
 
 def speed(run: Run, arguments: SpeedArguments) -> None:
     """Print milliseconds of a gradient against T, by each engine that takes the cell."""
-    from seqmodels.diagnostics.timing import gradient_seconds
-    from seqmodels.engines import ENGINES
+    from seqmodels.diagnostics.timing import gradient_seconds, print_engine_times
 
-    def milliseconds(**changes: Any) -> str:
-        config = replace(run.config, **changes)
-        batch = load(config, None).dev(0)
-        return f"{1000 * gradient_seconds(task(config, {}), run.params, run.hyper, batch):10.1f}"
+    def seconds(engine: str, length: int) -> float:
+        config = replace(run.config, engine=engine, length=length)
+        return gradient_seconds(task(config, {}), run.params, {}, load(config, None).dev(0))
 
-    print("ms by engine " + "".join(f"{f'T={length}':>10}" for length in arguments.lengths))
-    for engine in ENGINES:
-        with suppress(UserError):  # of an engine that does not take this cell
-            times = [milliseconds(engine=engine, length=length) for length in arguments.lengths]
-            print(f"{engine:<13}" + "".join(times))
+    print_engine_times(seconds, arguments.lengths)
 
 
 EXPERIMENT = Experiment(

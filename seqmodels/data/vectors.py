@@ -1,7 +1,7 @@
 """Word vectors trained elsewhere, in the text formats of GloVe and word2vec."""
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,18 @@ def read_vectors(path: str | Path, index: Mapping[str, int]) -> Vectors:
     if not found:
         raise UserError(f"--vectors {path} knows no word of the data: is it of this language?")
     return Vectors(np.stack(list(found.values())), np.array(list(found), np.int32))
+
+
+def write_vectors(
+    path: str | Path, words: Sequence[str], vectors: Float[np.ndarray, "V D"]
+) -> None:
+    """The vectors in word2vec's text format, which gensim and ``read_vectors`` read."""
+    lines = [f"{len(words)} {vectors.shape[1]}"]
+    lines += [f"{word} {' '.join(map(str, v))}" for word, v in zip(words, vectors, strict=True)]
+    try:
+        Path(path).expanduser().write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; check the path") from None
 
 
 def vector_size(path: str | Path) -> int:

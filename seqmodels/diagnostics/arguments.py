@@ -60,3 +60,27 @@ class EmbeddingArguments:
 
     export: str | None = None
     """File to write all vectors to, in word2vec's text format."""
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """What to compare."""
+
+    like: str = "*"
+    """Names of the runs to compare, as a pattern."""
+
+
+@dataclass(frozen=True)
+class FlowArguments:
+    """What to measure."""
+
+    rows: int = 32
+    """Sequences."""
+
+
+@dataclass(frozen=True)
+class SpeedArguments:
+    """What to time."""
+
+    lengths: tuple[int, ...] = (100, 300, 1000, 3000)
+    """Values of T."""

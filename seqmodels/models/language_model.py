@@ -1,19 +1,24 @@
-"""A recurrent language model, and the task of predicting the next token."""
+"""A language model, and the task of predicting the next token."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from seqmodels.engines.problem import where
-from seqmodels.errors import UserError
-from seqmodels.flax import layer
-from seqmodels.losses import cross_entropy, masked_sum
-from seqmodels.types import Array, Bool, Carry, Cell, Float, Int, Key, Params, Task
-from seqmodels.unroll import unroll
-from seqmodels.wrap import output_size
+from seqmodels.losses import masked_sum
+from seqmodels.models.readers import Reader, recurrent_reader, token_vectors
+from seqmodels.models.softmax import Softmax, softmax
+from seqmodels.noise import Rate, keep_mask
+from seqmodels.types import Array, Carry, Cell, Float, Int, Key, Params, Task
+
+
+class Hidden(NamedTuple):
+    """What the softmax sees, and the same before its dropout."""
+
+    shown: Float[Array, "T *B H"]
+    raw: Float[Array, "T *B H"]
 
 
 class LanguageModel(NamedTuple):
@@ -23,12 +28,16 @@ class LanguageModel(NamedTuple):
     start:  ``(params, batch_shape) -> carry``
     step:   ``(params, carry, token) -> (carry, logits)``
     unroll: ``(params, tokens, carry, key=None) -> (logits, carry)``; a key turns on noise
+    read:   ``(params, tokens, carry, key=None) -> (hidden, carry)``, the same short of the softmax
+    score:  ``(params, vectors, targets, key=None) -> {"nats": [*B], ...}``, see ``Softmax``
     """
 
     init: Callable[[jax.Array], Params]
     start: Callable[[Params, tuple[int, ...]], Carry]
     step: Callable[[Params, Carry, Array], tuple[Carry, Array]]
     unroll: Callable[..., tuple[Array, Carry]]
+    read: Callable[..., tuple[Hidden, Carry]]
+    score: Callable[..., dict[str, Array]]
 
 
 def language_model(cell: Cell, size: int, vocabulary: int, *, tied: bool = False) -> LanguageModel:
@@ -39,83 +48,111 @@ def language_model(cell: Cell, size: int, vocabulary: int, *, tied: bool = False
     ``tied``: W is the embedding E itself, Press and Wolf (2017), arXiv:1608.05859.
     """
     # Wide enough to be heard from the first step, unless it must serve as a readout too.
-    spread = jax.nn.initializers.normal(size**-0.5 if tied else 1.0)
-    embedding = layer(nnx.Embed, vocabulary, size, embedding_init=spread)
+    vectors = token_vectors(vocabulary, size, size**-0.5 if tied else 1.0)
+    return predictor(recurrent_reader(cell, vectors, size), softmax(vocabulary, tied=tied))
+
+
+def predictor(reader: Reader, output: Softmax, dropout: Rate | None = None) -> LanguageModel:
+    """A reader and a softmax; ``dropout`` between them has one mask for a window."""
 
     def init(key: jax.Array) -> Params:
         key_e, key_c, key_r = jax.random.split(key, 3)
-        params = {"embedding": embedding.init(key_e), "cell": cell.init(key_c)}
-        width = output_size(cell, params["cell"], size)
-        if not tied:
-            return params | {"readout": layer(nnx.Linear, width, vocabulary).init(key_r)}
-        if width != size:
-            raise UserError(
-                f"tied embeddings: the cell puts out {width} features, the embedding has {size}; "
-                "make them equal"
-            )
-        return params | {"readout": {"bias": jnp.zeros((vocabulary,))}}
-
-    def start(params: Params, batch_shape: tuple[int, ...]) -> Carry:
-        return cell.start(params["cell"], batch_shape)
-
-    def readout(params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B V"]:
-        kernel = params["embedding"]["embedding"].T if tied else params["readout"]["kernel"]
-        logits = jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
-        return logits + jnp.broadcast_to(params["readout"]["bias"], logits.shape)
+        params = reader.init(key_e, key_c)
+        readout = output.init(key_r, params["embedding"], reader.width(params))
+        return params | {"readout": readout}
 
     def step(
         params: Params, carry: Carry, token: Int[Array, "*B"]
     ) -> tuple[Carry, Float[Array, "*B V"]]:
-        carry, hidden = cell.step(
-            params["cell"], carry, embedding.apply(params["embedding"], token)
-        )
-        return carry, readout(params, hidden)
+        carry, vector = reader.step(params, carry, token)
+        return carry, output.logits(params, vector)
+
+    def read(
+        params: Params, tokens: Int[Array, "T *B"], carry: Carry, key: Key[Array, ""] | None = None
+    ) -> tuple[Hidden, Carry]:
+        if dropout is None or key is None:
+            raw, carry = reader.unroll(params, tokens, carry, key)
+            return Hidden(raw, raw), carry
+        key, key_own = jax.random.split(key)
+        raw, carry = reader.unroll(params, tokens, carry, key)
+        mask = keep_mask(key_own, dropout, raw.shape[1:]).astype(raw.dtype)
+        return Hidden(raw * jnp.broadcast_to(mask, raw.shape), raw), carry
 
     def run(
         params: Params, tokens: Int[Array, "T *B"], carry: Carry, key: Key[Array, ""] | None = None
     ) -> tuple[Float[Array, "T *B V"], Carry]:
-        vectors = embedding.apply(params["embedding"], tokens)
-        hidden, carry = unroll(cell, params["cell"], vectors, carry, key=key)
-        return readout(params, hidden), carry
+        hidden, carry = read(params, tokens, carry, key)
+        return output.logits(params, hidden.shown), carry
 
-    return LanguageModel(init, start, step, run)
+    return LanguageModel(init, reader.start, step, run, read, output.score)
 
 
-def language_model_task(build: Callable[[dict[str, Any]], LanguageModel]) -> Task:
+def language_model_task(
+    build: Callable[[dict[str, Any]], LanguageModel],
+    penalty: Callable[[Hidden], Array] | None = None,
+) -> Task:
     """Predict the next token of ``data.streams.Window`` batches; the memory is the cell's carry.
 
-    ``build(hyper)`` gives the model, so that its rates may be swept.  Metrics, means over the
-    tokens: ``nats`` (negative log-likelihood) and ``accuracy``.
+    ``build(hyper)`` gives the model, so that its rates may be swept; ``penalty`` is added to the
+    loss.  Metrics, means over the tokens: ``nats`` (negative log-likelihood) and ``accuracy``.
     """
 
     def predict(params: Params, hyper: dict, memory: Carry, window: Any, key: Any = None):
         model = build(hyper)
-        fresh = model.start(params, window.inputs.shape[1:])
-        # A stream begins anew at the first step of a window only, so the unroll needs no resets.
-        carry = where(window.resets[0], fresh, memory)
-        logits, carry = model.unroll(params, window.inputs, carry, key)
-        return carry, measures(logits, window.targets, window.mask)
+        hidden, carry = read_window(model, params, memory, window, key)
+        # A number far from those of the keys that the reader's key splits into.
+        key_s = None if key is None else jax.random.fold_in(key, 0x50F7)
+        found = model.score(params, hidden.shown, window.targets, key_s)
+        return hidden, carry, {name: masked_sum(v, window.mask) for name, v in found.items()}
 
     def loss(params: Params, hyper: dict, memory: Carry, window: Any, key: Any):
-        memory, metrics = predict(params, hyper, memory, window, key)
+        hidden, memory, metrics = predict(params, hyper, memory, window, key)
         total, count = metrics["nats"]
-        return total / count, (memory, metrics)
+        mean = total / count
+        return (mean + penalty(hidden) if penalty else mean), (memory, metrics)
+
+    def measure(params: Params, hyper: dict, memory: Carry, window: Any):
+        return predict(params, hyper, memory, window)[1:]
 
     return Task(
         init=lambda key: build({}).init(key),
         loss=loss,
-        measure=predict,
+        measure=measure,
         memory=lambda params, window: build({}).start(params, window.inputs.shape[1:]),
     )
 
 
-def measures(
-    logits: Float[Array, "*B V"], targets: Int[Array, "*B"], mask: Bool[Array, "*B"]
-) -> dict[str, Any]:
-    """Totals and counts of what the task measures."""
-    nats = cross_entropy(logits, targets)
-    hits = (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
-    return {
-        "nats": masked_sum(nats, mask),
-        "accuracy": masked_sum(hits, mask),
-    }
+def read_window(
+    model: LanguageModel, params: Params, memory: Carry, window: Any, key: Any = None
+) -> tuple[Hidden, Carry]:
+    """A window of ``data.streams.Window`` read from where the last one stopped."""
+    fresh = model.start(params, window.inputs.shape[1:])
+    # A stream begins anew at the first step of a window only, so the reader needs no resets.
+    carry = where(window.resets[0], fresh, memory)
+    return model.read(params, window.inputs, carry, key)
+
+
+def activation_penalty(hidden: Hidden, size: float, change: float) -> Float[Array, ""]:
+    """AR and TAR, for outputs that are small and change slowly; h' after dropout, h before.
+
+        size mean(h'^2) + change mean((h_{t+1} - h_t)^2)
+
+    Merity, McCann and Socher (2017), arXiv:1708.01009.
+    """
+    steps = hidden.raw[1:] - hidden.raw[:-1]
+    return size * jnp.mean(jnp.square(hidden.shown)) + change * jnp.mean(jnp.square(steps))
+
+
+def uniform_parameters(model: LanguageModel, bound: float) -> LanguageModel:
+    """The model with all of its parameters, biases too, drawn from U(-bound, bound)."""
+
+    def init(key: jax.Array) -> Params:
+        leaves, tree = jax.tree.flatten(jax.eval_shape(model.init, key))
+        keys = jax.random.split(key, len(leaves))
+        drawn = [
+            jax.random.uniform(k, leaf.shape, leaf.dtype, -bound, bound)
+            for k, leaf in zip(keys, leaves, strict=True)
+        ]
+        return tree.unflatten(drawn)
+
+    return model._replace(init=init)

@@ -10,23 +10,35 @@ def unigram(tokens: Int[np.ndarray, "N"], vocabulary: int) -> Float[np.ndarray, 
     return counts / counts.sum()
 
 
-def bigram(
-    tokens: Int[np.ndarray, "N"], vocabulary: int, weight: float = 1.0
-) -> Float[np.ndarray, "V V"]:
-    """How often b follows a, drawn towards how often b comes at all (MacKay and Peto 1995).
-
-    p(b | a) = (count(a, b) + weight p(b)) / (count(a) + weight)
-    """
-    pairs = np.bincount(tokens[:-1] * vocabulary + tokens[1:], minlength=vocabulary**2)
-    counts = pairs.reshape(vocabulary, vocabulary) + weight * unigram(tokens, vocabulary)
-    return counts / counts.sum(axis=1, keepdims=True)
-
-
 def ngram_nats(
-    train: Int[np.ndarray, "N"], held_out: Int[np.ndarray, "M"], vocabulary: int
+    train: Int[np.ndarray, "N"],
+    held_out: Int[np.ndarray, "M"],
+    vocabulary: int,
+    weights: tuple[float, ...] = (1.0,),
 ) -> tuple[float, float]:
-    """Cross-entropy of a held-out text under the two models, nats a token: unigram, bigram."""
-    targets = held_out[1:]
+    """Cross-entropy of a held-out text, nats a token: of single tokens, and of pairs.
+
+        p(b | a) = (count(a, b) + w p(b)) / (count(a) + w)
+
+    Pairs are drawn towards how often b comes at all (MacKay and Peto 1995), by the best weight w.
+    """
+    before, targets = held_out[:-1], held_out[1:]
     single = unigram(train, vocabulary)[targets]
-    pair = bigram(train, vocabulary)[held_out[:-1], targets]
-    return float(-np.log(single).mean()), float(-np.log(pair).mean())
+    pairs = pair_counts(train, before, targets, vocabulary)
+    firsts = np.bincount(train[:-1], minlength=vocabulary)[before]
+    costs = [-np.log((pairs + w * single) / (firsts + w)).mean() for w in weights]
+    return float(-np.log(single).mean()), float(min(costs))
+
+
+def pair_counts(
+    train: Int[np.ndarray, "N"],
+    before: Int[np.ndarray, "M"],
+    targets: Int[np.ndarray, "M"],
+    vocabulary: int,
+) -> Int[np.ndarray, "M"]:
+    """How often each pair comes in training; a table of all pairs would not fit for words."""
+    codes = train[:-1].astype(np.int64) * vocabulary + train[1:]
+    known, counts = np.unique(codes, return_counts=True)
+    wanted = before.astype(np.int64) * vocabulary + targets
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[place] == wanted, counts[place], 0)

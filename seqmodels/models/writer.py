@@ -14,6 +14,20 @@ from seqmodels.models.language_model import LanguageModel
 from seqmodels.types import Params
 
 
+def likeliest(
+    model: LanguageModel, params: Params, prime: Int[np.ndarray, " P"], count: int
+) -> list[tuple[int, float]]:
+    """The tokens that most probably follow the prime, each with its probability."""
+
+    @jax.jit
+    def last(params: Params, tokens: jax.Array):
+        logits, _ = model.unroll(params, tokens, model.start(params, ()))
+        return jax.lax.top_k(jax.nn.softmax(logits[-1]), count)
+
+    shares, tokens = jax.device_get(last(params, jnp.asarray(prime)))
+    return [(int(token), float(share)) for token, share in zip(tokens, shares, strict=True)]
+
+
 def write(
     model: LanguageModel,
     params: Params,

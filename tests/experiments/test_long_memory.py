@@ -5,7 +5,7 @@ import jax
 import matplotlib.image
 import pytest
 
-from experiments.long_memory import EXPERIMENT, Config, label
+from experiments.long_memory import EXPERIMENT, Config, outcome
 from seqmodels.cli import status
 
 SMOKE = ["--smoke", "--steps", "4", "--evaluate-every", "2", "--dispatch", "2"]
@@ -64,7 +64,7 @@ def test_the_best_error_of_all_runs_of_the_task_is_compared(run, folder):
 
 
 def test_flow_is_drawn_before_and_after(run, folder):
-    code, output, _ = run("flow", RUN, "--rows", "3")
+    code, output, _ = run("flow", RUN, "--rows", "2")
     assert code == 0
     assert [line.split()[0] for line in output.splitlines()] == ["untrained", "trained", "drawn"]
     assert matplotlib.image.imread(folder / RUN / "gradient_flow.png").std() > 0
@@ -102,5 +102,9 @@ def test_a_mistake_is_told_in_one_line(run, folder, arguments, told):
 
 
 def test_rows_are_named_as_in_the_lecture():
-    assert label(Config(cell="irnn")) == "identity"
-    assert label(Config(cell="rnn", clip_norm=1e9)) == "tanh, not clipped"
+    class Empty:
+        def records(self):
+            return []
+
+    assert outcome(Empty(), Config(cell="irnn")).name == "identity"
+    assert outcome(Empty(), Config(cell="rnn", clip_norm=1e9)).name == "tanh, not clipped"
