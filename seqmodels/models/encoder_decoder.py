@@ -179,7 +179,8 @@ def bridge(encoder: Cell, decoder: Cell, width: int) -> Bridge:
     def apply(params: Params, end: Array, carry: Carry) -> Carry:
         states = jnp.tanh(affine(end, params["w"], params["b"]))
         splits = [sum(sizes[:place]) for place in range(1, len(sizes))]
-        return jax.tree.unflatten(tree, jnp.split(states, splits, axis=-1))
+        parts = zip(jnp.split(states, splits, axis=-1), leaves, strict=True)
+        return jax.tree.unflatten(tree, [part.astype(leaf.dtype) for part, leaf in parts])
 
     return Bridge(init, apply)
 

@@ -49,10 +49,8 @@ def build(kind, hyper=None, *, cell="gru", layers=1, both=True, **options):
 
 CASES = {
     "canonical": build("none", cell="lstm", layers=2, both=False, reverse=True),
-    "bridged": build("none", tied=True),
     "attending": build("additive", tied=True),
-    "feeding": build("general", feeding=True, cell="lstm"),
-    "covering": build("scaled_dot", feeding=True, coverage=True, layers=2),
+    "covering": build("general", feeding=True, coverage=True, cell="lstm"),
 }
 
 
@@ -74,15 +72,15 @@ def case(request):
 def test_padding_and_other_rows_change_nothing(case):
     _, params, run = case
     logits, wider = (run(params, *batch(extra).fields.values()) for extra in (0, 2))
-    for row, (source, target) in enumerate(zip(SOURCES[:3], TARGETS[:3], strict=True)):
-        fields = batch().fields
-        alone = [
-            Padded(field.values[:length, row : row + 1], field.mask[:length, row : row + 1])
-            for field, length in zip(fields.values(), (source, target), strict=True)
-        ]
-        one = run(params, *alone)[:, 0]
-        np.testing.assert_allclose(one, logits[:target, row], atol=1e-5)
-        np.testing.assert_allclose(one, wider[:target, row], atol=1e-5)
+    row, source, target = 1, SOURCES[1], TARGETS[1]
+    alone = [
+        Padded(field.values[:length, row : row + 1], field.mask[:length, row : row + 1])
+        for field, length in zip(batch().fields.values(), (source, target), strict=True)
+    ]
+    one = run(params, *alone)[:, 0]
+    np.testing.assert_allclose(one, logits[:target, row], atol=1e-5)
+    for row, target in enumerate(TARGETS):
+        np.testing.assert_allclose(wider[:target, row], logits[:target, row], atol=1e-5)
 
 
 def test_teacher_forcing_is_stepping_through_the_true_tokens(case):
@@ -117,7 +115,8 @@ def test_alignments_are_weights(name):
 
     @jax.jit
     def align(params):
-        return model.align(params, model.encode(params, fields["source"]), fields["target"].values)
+        tokens = jnp.asarray(fields["target"].values)
+        return model.align(params, model.encode(params, fields["source"]), tokens)
 
     weights = align(params)
     assert weights.shape == (5, 4, 4)
@@ -134,18 +133,16 @@ def test_the_canonical_system_hands_its_state_over_and_hides_its_outputs():
     assert shapes == [(4, H)] * 4  # of two layers h and c; nothing that grows with the source
 
 
-@pytest.mark.parametrize("kind", ["none", "additive"])
-def test_learns_to_reverse(kind):
+def test_learns_to_reverse():
     """Three symbols out of six, in reverse order; a smoothed loss with noise, measured without."""
     values = np.random.default_rng(0).integers(4, 10, (3, 32), dtype=np.int32)
     ends = np.full((1, 32), 1, np.int32)
     target = np.concatenate([ends * 2, values[::-1], ends * 3]) % 10
     whole = [Padded(a.astype(np.int32), np.ones(a.shape, bool)) for a in (values, target)]
     data = Batch(dict(zip(("source", "target"), whole, strict=True)), np.arange(32), np.ones(32))
-    cells = recurrent_layers("gru", 16, 24, both_ways=True), recurrent_layers("gru", 16, 24)
-    score = None if kind == "none" else partial(ATTENTIONS[kind], units=16)
-    model = encoder_decoder(*cells, 16, (10, 10), attention=score)
-    task = translation_task(lambda hyper: model, scheduled=0.0 if kind == "none" else 0.2)
+    cells = recurrent_layers("gru", 16, 12, both_ways=True), recurrent_layers("gru", 16, 24)
+    model = encoder_decoder(*cells, 16, (10, 10), attention=partial(ATTENTIONS["dot"], units=0))
+    task = translation_task(lambda hyper: model)
     hyper, adam = {"smoothing": jnp.float32(0.05)}, optax.adam(2e-2)
 
     @jax.jit
@@ -180,7 +177,7 @@ def test_scheduled_sampling_replaces_the_share_that_was_asked_for():
 def test_every_cell_can_be_a_decoder_with_attention():
     def shapes(cell):
         model = build("additive", cell=cell, feeding=True)
-        task = translation_task(lambda hyper: model)
+        task = translation_task(lambda hyper: model, scheduled=0.2)
         params = jax.eval_shape(task.init, KEY)
         return jax.eval_shape(lambda p: task.loss(p, {}, (), batch(), KEY)[0], params).shape
 

@@ -1,0 +1,297 @@
+"""English words and their French: the lexicon of ``bilingual.py``, one entry for each English word.
+
+Regular forms are made by rule; what is irregular stands in the entry.
+"""
+
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """A thing or a being; gender is m or f."""
+
+    en: str
+    en_plural: str
+    fr: str
+    fr_plural: str
+    gender: str
+
+
+class Adjective(NamedTuple):
+    """``forms`` are French: m sg, f sg, m pl, f pl, and m sg before a vowel."""
+
+    en: str
+    forms: tuple[str, str, str, str, str]
+    before: bool
+
+
+class Verb(NamedTuple):
+    """English base and past; French present (je il nous vous ils), stems, participle."""
+
+    en: str
+    en_past: str
+    present: tuple[str, ...]
+    imperfect: str
+    future: str
+    participle: str
+    moves: bool = False  # its past is made with être
+
+
+# english[/plural] french[/plural] gender
+PEOPLE = """
+man/men homme m; woman/women femme f; boy garçon m; girl fille f; child/children enfant m;
+king roi m; queen reine f; doctor médecin m; teacher professeur m; baker boulanger m;
+neighbour voisin m; farmer fermier m; singer chanteur m; nurse infirmière f; judge juge m;
+sister sœur f; brother frère m; aunt tante f; uncle oncle m; daughter fille f;
+son fils/fils m; mother mère f; father père m; grandmother grand-mère/grands-mères f;
+grandfather grand-père/grands-pères m; friend ami m; student étudiant m; lawyer avocat m;
+soldier soldat m; thief/thieves voleur m; witch sorcière f; princess princesse f; prince prince m;
+hero/heroes héros/héros m; gardener jardinier m; painter peintre m; writer écrivain m;
+tailor tailleur m; sailor marin m; hunter chasseur m; guard gardien m; dancer danseuse f;
+actress actrice f; cook cuisinier m; cousin cousin m; twin jumeau/jumeaux m; guest invité m;
+tourist touriste m; pilot pilote m; butcher boucher m; waitress serveuse f; engineer ingénieur m;
+minister ministre m; mayor maire m; shepherd berger m; fisherman/fishermen pêcheur m;
+"""
+ANIMALS = """
+cat chat m; dog chien m; horse cheval/chevaux m; cow vache f; bird oiseau/oiseaux m;
+mouse/mice souris/souris f; rabbit lapin m; wolf/wolves loup m; fox renard m; bear ours/ours m;
+hen poule f; duck canard m; goat chèvre f; pig cochon m; donkey âne m; snake serpent m;
+spider araignée f; bee abeille f; ant fourmi f; owl hibou/hiboux m; lion lion m; monkey singe m;
+elephant éléphant m; turtle tortue f; frog grenouille f; swan cygne m; squirrel écureuil m;
+hedgehog hérisson m; whale baleine f; giraffe girafe f; crow corbeau/corbeaux m;
+bat chauve-souris/chauves-souris f;
+"""
+FOODS = """
+apple pomme f; pear poire f; cherry cerise f; orange orange f; cake gâteau/gâteaux m; egg œuf m;
+potato/potatoes pomme_de_terre/pommes_de_terre f; onion oignon m; carrot carotte f;
+cheese fromage m;
+soup soupe f; bean haricot m; lobster homard m; pie tarte f; nut noix/noix f; sandwich sandwich m;
+strawberry fraise f; lemon citron m; melon melon m; mushroom champignon m; biscuit biscuit m;
+sausage saucisse f; pancake crêpe f; plum prune f; salad salade f; tomato/tomatoes tomate f;
+omelette omelette f; apricot abricot m; fish/fish poisson m; chicken poulet m;
+"""
+THINGS = """
+house maison f; car voiture f; book livre m; letter lettre f; table table f; chair chaise f;
+key clé f; box boîte f; hat chapeau/chapeaux m; coat manteau/manteaux m; shirt chemise f;
+shoe chaussure f; dress robe f; bag sac m; umbrella parapluie m; watch montre f; lamp lampe f;
+clock horloge f; mirror miroir m; painting tableau/tableaux m; knife/knives couteau/couteaux m;
+glass verre m; bottle bouteille f; cup tasse f; plate assiette f; bicycle vélo m;
+boat bateau/bateaux m;
+plane avion m; train train m; tree arbre m; flower fleur f; rose rose f;
+newspaper journal/journaux m;
+toy jouet m; ball balle f; doll poupée f; violin violon m; guitar guitare f; piano piano m;
+computer ordinateur m; phone téléphone m; picture image f; map carte f; ring bague f;
+necklace collier m; crown couronne f; sword épée f; axe hache f; ladder échelle f;
+hammer marteau/marteaux m;
+chest coffre m; candle bougie f; pencil crayon m; pen stylo m; notebook cahier m; stone pierre f;
+"""
+PLACES = """
+garden jardin m; market marché m; school école f; church église f; station gare f; street rue f;
+village village m; city ville f; forest forêt f; river rivière f; mountain montagne f;
+beach plage f;
+hospital hôpital/hôpitaux m; hotel hôtel m; restaurant restaurant m; library bibliothèque f;
+museum musée m; castle château/châteaux m; bridge pont m; park parc m; kitchen cuisine f;
+office bureau/bureaux m; theatre théâtre m; airport aéroport m; factory usine f; farm ferme f;
+island île f; harbour port m; field champ m; square place f; bakery boulangerie f; stable écurie f;
+cave grotte f; tower tour f; palace palais/palais m; lake lac m; shop magasin m; bank banque f;
+"""
+NAMES = """
+marie:f; paul:m; anne:f; jacques:m; claire:f; henri:m; sophie:f; louis:m; hélène:f; olivier:m;
+alice:f; antoine:m; julie:f; marc:m; élodie:f; éric:m; camille:f; thomas:m; emma:f; victor:m;
+"""
+# english french[:feminine[:before a vowel]], + where it stands before the noun
+ADJECTIVES = """
+big +grand; small +petit; beautiful +beau:belle:bel; old +vieux:vieille:vieil; pretty +joli;
+good +bon:bonne; bad +mauvais; fat +gros:grosse; strange étrange; famous célèbre; heavy lourd;
+light léger:légère; clean propre; dirty sale; wet mouillé; cold froid; ugly laid;
+"""
+COLOURS = """
+black noir; white blanc:blanche; red rouge; green vert; blue bleu; yellow jaune; grey gris;
+brown brun;
+"""
+OF_BEINGS = """
+young +jeune; clever intelligent; brave courageux:courageuse; happy heureux:heureuse; sad triste;
+tired fatigué; rich riche; poor pauvre; strong fort; weak faible; quiet calme;
+lazy paresseux:paresseuse; curious curieux:curieuse; dangerous dangereux:dangereuse;
+honest honnête; polite poli; fast rapide;
+hungry affamé; kind gentil:gentille; cruel cruel:cruelle; slow lent; careful prudent; funny drôle;
+serious sérieux:sérieuse; proud fier:fière; jealous jaloux:jalouse; clumsy maladroit;
+"""
+OF_THINGS = """
+new +nouveau:nouvelle:nouvel; long +long:longue; expensive cher:chère; empty vide; round rond;
+square carré; dry sec:sèche; broken cassé; modern moderne; useful utile; solid solide; hard dur;
+"""
+OF_FOODS = """
+sweet sucré; bitter amer:amère; fresh frais:fraîche; warm chaud; hard dur; expensive cher:chère;
+English anglais; French français; raw cru; delicious délicieux:délicieuse;
+"""
+# english[/past] french; * marks a past with être
+TAKES_FOOD = """
+eat/ate manger; cook cuisiner; taste goûter; cut/cut couper; prepare préparer; order commander;
+share partager; peel éplucher; buy/bought acheter; steal/stole voler; smell sentir;
+"""
+TAKES_THING = """
+sell/sold vendre; find/found trouver; lose/lost perdre; hide/hid cacher; break/broke casser;
+carry porter; clean nettoyer; paint peindre; want vouloir; repair réparer; use utiliser;
+show/showed montrer; keep/kept garder; draw/drew dessiner; throw/threw jeter; wash laver;
+touch toucher; admire admirer; choose/chose choisir; take/took prendre; open ouvrir; close fermer;
+bring/brought apporter; burn brûler;
+"""
+TAKES_BEING = """
+see/saw voir; love aimer; help aider; follow suivre; hate détester; know/knew connaître;
+call appeler; watch regarder; hear/heard entendre; invite inviter; protect protéger;
+kiss embrasser; hit/hit frapper; wake/woke réveiller; scare effrayer; chase poursuivre;
+greet saluer; save sauver; push pousser; wait_for attendre; look_for chercher; thank remercier;
+listen_to écouter; recognise reconnaître; fear craindre;
+"""
+ALONE = """
+sleep/slept dormir; sing/sang chanter; dance danser; work travailler; run/ran courir; laugh rire;
+cry pleurer; smile sourire; shout crier; jump sauter; swim/swam nager; speak/spoke parler;
+lie/lied mentir; dream rêver; play jouer; arrive arriver*; fall/fell tomber*; leave/left partir*;
+come_back/came_back revenir*;
+"""
+TELLING = """
+say/said dire; think/thought penser; believe croire; hope espérer; repeat répéter;
+forget/forgot oublier; claim prétendre; notice remarquer; explain expliquer;
+"""
+GIVING = """
+give/gave donner; send/sent envoyer; lend/lent prêter; offer offrir; promise promettre;
+"""
+GOING = "go/went aller*"
+BEING = "be/was être"
+HAVING = "have/had avoir"
+# infinitive: je il nous vous ils | imperfect | future | participle
+IRREGULAR = """
+vendre: vends vend vendons vendez vendent | vend | vendr | vendu
+perdre: perds perd perdons perdez perdent | perd | perdr | perdu
+entendre: entends entend entendons entendez entendent | entend | entendr | entendu
+attendre: attends attend attendons attendez attendent | attend | attendr | attendu
+prétendre: prétends prétend prétendons prétendez prétendent | prétend | prétendr | prétendu
+peindre: peins peint peignons peignez peignent | peign | peindr | peint
+craindre: crains craint craignons craignez craignent | craign | craindr | craint
+prendre: prends prend prenons prenez prennent | pren | prendr | pris
+ouvrir: ouvre ouvre ouvrons ouvrez ouvrent | ouvr | ouvrir | ouvert
+offrir: offre offre offrons offrez offrent | offr | offrir | offert
+sentir: sens sent sentons sentez sentent | sent | sentir | senti
+mentir: mens ment mentons mentez mentent | ment | mentir | menti
+dormir: dors dort dormons dormez dorment | dorm | dormir | dormi
+partir: pars part partons partez partent | part | partir | parti
+courir: cours court courons courez courent | cour | courr | couru
+revenir: reviens revient revenons revenez reviennent | reven | reviendr | revenu
+voir: vois voit voyons voyez voient | voy | verr | vu
+croire: crois croit croyons croyez croient | croy | croir | cru
+suivre: suis suit suivons suivez suivent | suiv | suivr | suivi
+poursuivre: poursuis poursuit poursuivons poursuivez poursuivent | poursuiv | poursuivr | poursuivi
+connaître: connais connaît connaissons connaissez connaissent | connaiss | connaîtr | connu
+vouloir: veux veut voulons voulez veulent | voul | voudr | voulu
+rire: ris rit rions riez rient | ri | rir | ri
+sourire: souris sourit sourions souriez sourient | souri | sourir | souri
+dire: dis dit disons dites disent | dis | dir | dit
+promettre: promets promet promettons promettez promettent | promett | promettr | promis
+aller: vais va allons allez vont | all | ir | allé
+être: suis est sommes êtes sont | ét | ser | été
+avoir: ai a avons avez ont | av | aur | eu
+acheter: achète achète achetons achetez achètent | achet | achèter | acheté
+jeter: jette jette jetons jetez jettent | jet | jetter | jeté
+appeler: appelle appelle appelons appelez appellent | appel | appeller | appelé
+envoyer: envoie envoie envoyons envoyez envoient | envoy | enverr | envoyé
+nettoyer: nettoie nettoie nettoyons nettoyez nettoient | nettoy | nettoier | nettoyé
+effrayer: effraie effraie effrayons effrayez effraient | effray | effraier | effrayé
+espérer: espère espère espérons espérez espèrent | espér | espérer | espéré
+répéter: répète répète répétons répétez répètent | répét | répéter | répété
+protéger: protège protège protégeons protégez protègent | protége | protéger | protégé
+"""
+# english:french
+PLACES_AT = """
+in:dans; near:près_de; behind:derrière; in_front_of:devant; next_to:à_côté_de; far_from:loin_de;
+around:autour_de; opposite:en_face_de; at:à;
+"""
+WITH = "with:avec; without:sans; for:pour; because_of:à_cause_de; thanks_to:grâce_à"
+TIMES = """
+today:aujourd'hui; in_the_morning:le_matin; in_the_evening:le_soir; at_night:la_nuit;
+on_Sunday:le_dimanche; every_day:tous_les_jours; often:souvent; in_summer:en_été;
+in_winter:en_hiver; at_noon:à_midi; in_spring:au_printemps; sometimes:parfois;
+"""
+ASPIRATED = {"héros", "hibou", "hiboux", "haricot", "haricots", "homard", "homards", "hérisson"}
+ASPIRATED |= {"hérissons", "hache", "haches", "huit", "onze"}
+
+
+def entries(table: str) -> list[list[str]]:
+    """The words of each entry; ``_`` stands for a blank inside of one."""
+    found = [entry.split() for entry in table.replace("\n", " ").split(";")]
+    return [[word.replace("_", " ") for word in entry] for entry in found if entry]
+
+
+def couples(table: str) -> list[tuple[str, str]]:
+    """``english:french``, entry by entry."""
+    found = [entry.strip().partition(":") for entry in table.replace("\n", " ").split(";")]
+    return [(en.replace("_", " "), fr.replace("_", " ")) for en, _, fr in found if en]
+
+
+def nouns(table: str) -> list[Noun]:
+    """Nouns from ``english[/plural] french[/plural] gender``."""
+    made = []
+    for en, fr, gender in entries(table):
+        one, *more = en.split("/")
+        un, *plus = fr.split("/")
+        made.append(Noun(one, (more or [plural(one)])[0], un, (plus or [un + "s"])[0], gender))
+    return made
+
+
+def plural(noun: str) -> str:
+    """The regular English plural, or third person of a verb."""
+    if noun.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return noun + "es"
+    return noun[:-1] + "ies" if noun[-1] == "y" and noun[-2] not in "aeiou" else noun + "s"
+
+
+def adjectives(table: str) -> list[Adjective]:
+    """Adjectives from ``english [+]french[:feminine[:before a vowel]]``."""
+    made = []
+    for en, fr in entries(table):
+        m, *rest = fr.removeprefix("+").split(":")
+        f = rest[0] if rest else m if m[-1] == "e" else m + "e"
+        ms = m if m[-1] in "sx" else m + ("x" if m.endswith("eau") else "s")
+        linked = rest[1] if len(rest) > 1 else m
+        made.append(Adjective(en, (m, f, ms, f + "s", linked), fr.startswith("+")))
+    return made
+
+
+def verbs(table: str) -> list[Verb]:
+    """Verbs from ``english[/past] french[*]``; French ones are regular or in IRREGULAR."""
+    irregular = {}
+    for line in IRREGULAR.strip().splitlines():
+        name, forms = line.split(": ")
+        present, imperfect, future, participle = forms.split(" | ")
+        irregular[name] = (tuple(present.split()), imperfect, future, participle)
+    known = irregular["connaître"]
+    irregular["reconnaître"] = (
+        tuple("re" + form for form in known[0]),
+        *("re" + f for f in known[1:]),
+    )
+    made = []
+    for en, fr in entries(table):
+        base, *rest = en.split("/")
+        name = fr.removesuffix("*")
+        forms = irregular.get(name) or regular(name)
+        made.append(Verb(base, (rest or [past(base)])[0], *forms, moves=fr.endswith("*")))
+    return made
+
+
+def past(verb: str) -> str:
+    """The regular English past; the first word of ``wait for`` takes the ending."""
+    first, *rest = verb.split()
+    if first[-1] == "y" and first[-2] not in "aeiou":
+        first = first[:-1] + "i"
+    first += "d" if first[-1] == "e" else "ed"
+    return " ".join([first, *rest])
+
+
+def regular(infinitive: str) -> tuple[tuple[str, ...], str, str, str]:
+    """The forms of a verb in -er or of one like choisir."""
+    stem = infinitive[:-2]
+    if infinitive.endswith("ir"):
+        present = tuple(stem + end for end in ("is", "it", "issons", "issez", "issent"))
+        return present, stem + "iss", infinitive, stem + "i"
+    soft = {"g": stem + "e", "c": stem[:-1] + "ç"}.get(stem[-1], stem)  # before a and o
+    present = (stem + "e", stem + "e", soft + "ons", stem + "ez", stem + "ent")
+    return present, soft, infinitive, stem + "é"
