@@ -37,7 +37,7 @@ def draw_embedding(
     places = pca.fit_transform(vectors)
     figure = Figure(figsize=(9, 9), layout="constrained")
     axes = figure.subplots()
-    axes.scatter(*places.T, s=4, color="lightgrey")
+    axes.scatter(places[:, 0], places[:, 1], s=4, color="lightgrey")
     for word, (x, y) in zip(words, places, strict=True):
         axes.text(x, y, word, fontsize=7, ha="center", va="center", parse_math=False)
     for name, share in zip("xy", pca.explained_variance_ratio_, strict=True):
