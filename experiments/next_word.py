@@ -147,7 +147,8 @@ def adapt(run: Run, arguments: AdaptArguments) -> None:
     squares = gradient_squares(run.task, run.params, {}, train, arguments.squares)
     ways = adaptations(run.task, model(run.config, run.extras), squares, arguments.cache)
     print("perplexity  dev" + "      test" * (len(held_out) - 1))
-    for name, values, nats in try_out(ways, run.params, vars(arguments), held_out):
+    grid = {name: v for name, v in vars(arguments).items() if isinstance(v, tuple)}
+    for name, values, nats in try_out(ways, run.params, grid, held_out):
         shown = "  ".join(f"{key} {value:g}" for key, value in values.items())
         print(f"{name:<10}" + "".join(f"{exp(each):9.2f}" for each in nats) + f"   {shown}")
 

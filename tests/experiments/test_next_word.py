@@ -53,9 +53,8 @@ def run(folder, monkeypatch, capsys):
 
 
 def test_every_word_but_the_first_counts_once(run, folder):
-    code, output, _ = run("evaluate", RUN)
+    code, _, _ = run("evaluate", RUN)
     assert code == 0
-    assert "train 420, dev 35, test 28" not in output
     results = json.loads((folder / RUN / "evaluation.json").read_text())
     assert results["dev"]["perplexity"] == pytest.approx(math.exp(results["dev"]["nats"]))
     assert 5 < results["test"]["perplexity"] < 30
@@ -132,8 +131,8 @@ def test_a_recipe_is_what_flags_begin_from(run, folder):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_told_in_one_line(run, arguments, told):
-    smoke = SMOKE[1:5] if arguments[0].startswith("--") else []
-    code, _, error = run(*arguments[:1], *arguments[1:], *smoke)
+    smoke = SMOKE if arguments[0].startswith("--") else []
+    code, _, error = run(*smoke, *arguments)
     assert code == 2
     assert told in error
     assert error.count("\n") == 1
