@@ -112,10 +112,11 @@ class PredictArguments:
 
 def predict(run: Run, arguments: PredictArguments) -> None:
     """Print the probability that a text praises, and draw it as it changes with each word."""
+    from seqmodels.data.labelled import Example
     from seqmodels.data.texts import SYMBOLS
     from seqmodels.data.vocabulary import Vocabulary
     from seqmodels.diagnostics.unfolding import draw_unfolding, unfolding
-    from seqmodels.models.texts import one_text
+    from seqmodels.models.texts import fields_of
 
     config, classes = run.config, run.extras["classes"]
     text = SYMBOLS[config.symbols](arguments.text)[: config.max_symbols]
@@ -123,7 +124,8 @@ def predict(run: Run, arguments: PredictArguments) -> None:
         raise UserError("the text is empty: give some words")
     if unseen := Vocabulary.from_dict(run.extras["vocabulary"]).unknown(text):
         print(f"never seen in training: {' '.join(unseen)}")
-    sequence = one_text(config, run.extras, arguments.text).fields["x"].values[:, 0]
+    example = Example(arguments.text, classes[0])
+    sequence = fields_of(config, run.extras, [example])["x"].values
     found = unfolding(model(config, run.extras, {}), run.params, sequence)
     for word, probability in zip(text, found[:, 1], strict=True):
         print(f"{probability:.3f} {'#' * round(30 * probability):<30} {word}")

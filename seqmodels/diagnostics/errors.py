@@ -39,7 +39,7 @@ class Answers(NamedTuple):
     def macro_f1(self) -> float:
         """Mean over the labels' classes of F1, which a rare class moves as much as a common one.
 
-            F1 = 2 right / (labels + answers) of the class
+        F1 = 2 right / (labels + answers) of the class
         """
         from sklearn.metrics import f1_score
 

@@ -66,12 +66,19 @@ def inspect(
 def print_errors(given: Mapping[str, Answers], data: Data, target: float, metric: str) -> None:
     """The error of each split, and how bias, variance and mismatch read from them."""
     errors = {split: found.error for split, found in given.items()}
-    print("error       " + "  ".join(f"{split} {error:.4f}" for split, error in errors.items()))
+    print_splits("error", errors)
+    print_splits("majority", {split: found.majority for split, found in given.items()})
+    print_splits("macro F1", {split: found.macro_f1 for split, found in given.items()})
     baseline = data.baseline
     print(f"beside      target {target:.4f}  {metric} {baseline.value:.4f} ({baseline.name})")
     reading = read_errors(errors, target)
     print("            " + "  ".join(f"{k} {v:+.4f}" for k, v in reading._asdict().items()))
     print(f"            {reading.advice()}")
+
+
+def print_splits(name: str, values: Mapping[str, float]) -> None:
+    """One number of each split."""
+    print(f"{name:<12}" + "  ".join(f"{split} {value:.4f}" for split, value in values.items()))
 
 
 def print_causes(path: Path, error: float) -> None:

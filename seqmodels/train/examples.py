@@ -1,21 +1,31 @@
 """``Data`` from three splits of examples that each have an answer of their own."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from seqmodels.data.augmentation import Augment
 from seqmodels.data.batching import Batch, Batches, example_batches
 from seqmodels.data.splits import Splits
-from seqmodels.train.config import FitConfig
 from seqmodels.train.experiment import Baseline, Data
 
 EVALUATION_BATCH = 128
 
 
+class Order(Protocol):
+    """What a config says of the order of training."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def dispatch(self) -> int: ...
+
+
 def example_data(
     fields: Splits,
-    config: FitConfig,
+    config: Order,
     *,
     name: str,
     unit: str,
@@ -30,8 +40,9 @@ def example_data(
     ``label``.  ``buckets`` is the number of lengths that sequences are padded to: few, for each
     has to be compiled.  ``augment(batch, random)`` changes the batches of training.
     """
-    size, order = config.batch_size, {"seed": config.seed, "run": config.dispatch}
-    train = example_batches(fields.train, size, buckets=buckets, **order)
+    train = example_batches(
+        fields.train, config.batch_size, buckets=buckets, seed=config.seed, run=config.dispatch
+    )
     dev, test = (
         example_batches(part, EVALUATION_BATCH, buckets=buckets)
         for part in (fields.dev, fields.test)

@@ -50,6 +50,15 @@ def test_worst_mistakes_come_first():
     np.testing.assert_array_equal(worst_mistakes(GIVEN, 2), [2, 3])
 
 
+def test_a_rare_class_counts_as_much_as_a_common_one():
+    """Four labels a, two b, one of them found; c is never a label: (8/9 + 2/3) / 2."""
+    labels, chosen = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 0, 0, 1])
+    given = Answers(np.eye(3)[chosen], labels)
+    assert given.macro_f1 == pytest.approx((8 / 9 + 2 / 3) / 2)
+    assert given.majority == pytest.approx(1 / 3)
+    assert Answers(np.eye(3)[labels], labels).macro_f1 == 1.0
+
+
 def test_mistakes_labelled_by_a_person_become_a_table_of_causes(tmp_path):
     path = tmp_path / "mistakes.csv"
     write_mistakes(path, GIVEN, SHOWN, CLASSES, 10)

@@ -13,18 +13,17 @@ V, D, C = 7, 4, 2
 KEY = jax.random.key(0)
 
 
-def padded(*texts):
-    length = max(map(len, texts))
+def padded(*texts, length=5):
     values = np.array([[*text, *[0] * (length - len(text))] for text in texts], np.int32).T
     mask = np.array([[t < len(text) for text in texts] for t in range(length)])
     return {"x": Padded(jnp.asarray(values), jnp.asarray(mask))}
 
 
 def same(model, first, second):
-    params = model.init(KEY)
-    a, b = model.apply(params, padded(first, second))
-    alone = model.apply(params, padded(second))[0]
-    np.testing.assert_allclose(b, alone, atol=1e-5)  # padding changes nothing
+    params, apply = jax.jit(model.init)(KEY), jax.jit(model.apply)
+    a, b = apply(params, padded(first, second))
+    for other in (padded([], second), padded([], second, length=7)):
+        np.testing.assert_allclose(b, apply(params, other)[1], atol=1e-5)  # no leak from either
     return np.allclose(a, b, atol=1e-5)
 
 
