@@ -43,7 +43,7 @@ class Config(FitConfig):
     """Rectified units between input and recurrence, which a linear one (lru) needs; 0: none."""
 
     chrono: bool = False
-    """Begin with gates that hold for up to T steps; for gru and lstm."""
+    """Begin with memories of up to T steps; for gru, lstm, min_gru and lru."""
 
     engine: str = "auto"
     """How the recurrence is run: auto, scan, fused, associative, cudnn."""

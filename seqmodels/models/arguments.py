@@ -59,8 +59,7 @@ class WordModelConfig(FitConfig):
     """Bound of the uniform distribution of all initial parameters; 0: each layer has its own."""
 
     samples: int = -1
-    """Words drawn for the softmax in training; 0: it sums over all; -1: 8,000 are drawn where the
-    vocabulary has more than 50,000."""
+    """Words drawn for the softmax in training; 0: all; -1: 8,000 of a vocabulary above 50,000."""
 
     def check(self) -> None:
         """Say which number makes no sense."""

@@ -83,8 +83,7 @@ class FitConfig(OptimizerConfig):
     """Batches to train on."""
 
     epochs: int = 0
-    """Passes over the training data, instead of steps: each is evaluated, and the steps of warm-up,
-    hold, decay and averaging are passes too; 0: all of them are steps."""
+    """Passes over the data, each evaluated, instead of steps; all other steps then count passes."""
 
     evaluate_every: int = 200
     """Steps between evaluations on the dev split; each writes a checkpoint."""
