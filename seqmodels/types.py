@@ -85,6 +85,7 @@ class Structured(NamedTuple):
     ``prepare`` runs once for a whole sequence (casts, scaled columns); the four others are given
     what it returns. ``update`` works on rows: it holds the gates and no matmul.  ``kernel`` is
     ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
+    ``project`` is also given many steps as rows, so its parameters have no batch axes.
     ``pullback`` is an optional hand-written derivative of ``update``.  ``lstm`` marks the plain
     float32 LSTM that cuDNN knows.
     """

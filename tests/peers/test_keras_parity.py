@@ -15,7 +15,8 @@ from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional
 
 os.environ["KERAS_BACKEND"] = "jax"
-keras = pytest.importorskip("keras")
+import keras  # noqa: E402 (it reads the environment)
+
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),

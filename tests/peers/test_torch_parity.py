@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from seqmodels.cells.gru import gru
 from seqmodels.cells.lstm import lstm
@@ -12,7 +13,6 @@ from seqmodels.interop import from_torch, to_torch
 from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional, stack
 
-torch = pytest.importorskip("torch")
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
