@@ -15,7 +15,7 @@ from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional
 
 os.environ["KERAS_BACKEND"] = "jax"
-import keras  # noqa: E402 (it reads the environment)
+import keras
 
 pytestmark = [
     pytest.mark.peers,
