@@ -155,7 +155,7 @@ def local(query: int, memory: int, units: int, reach: float = 5.0) -> Attention:
     return Attention(init, inner.keys, score)
 
 
-ATTENTIONS: dict[str, Callable[[int, int, int], Attention]] = {
+ATTENTIONS: dict[str, Callable[..., Attention]] = {
     "additive": additive,
     "dot": dot,
     "general": general,

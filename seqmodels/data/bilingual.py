@@ -10,6 +10,7 @@ has, and half of the test part is longer than any sentence of training.
 from typing import NamedTuple
 
 from seqmodels.data import bilingual_lexicon as lexicon
+from seqmodels.data.bilingual_entries import Verb, couples, verbs
 from seqmodels.data.bilingual_forms import (
     ETRE,
     Agreement,
@@ -19,7 +20,6 @@ from seqmodels.data.bilingual_forms import (
     french_verb,
     spoken,
 )
-from seqmodels.data.bilingual_lexicon import Verb, verbs
 from seqmodels.data.bilingual_phrases import (
     ADJECTIVES,
     BEINGS,
@@ -37,7 +37,7 @@ OBJECTS = [(verbs(lexicon.TAKES_FOOD), FOODS), (verbs(lexicon.TAKES_THING), THIN
 OBJECTS += [(verbs(lexicon.TAKES_BEING), BEINGS)]
 ALONE, TELLING, GIVING = map(verbs, (lexicon.ALONE, lexicon.TELLING, lexicon.GIVING))
 GO = verbs(lexicon.GOING)[0]
-WITH, AT, TIMES = map(lexicon.couples, (lexicon.WITH, lexicon.PLACES_AT, lexicon.TIMES))
+WITH, AT, TIMES = map(couples, (lexicon.WITH, lexicon.PLACES_AT, lexicon.TIMES))
 DIRECT = {
     "me": ("me|m'", Agreement(0)), "us": ("nous", Agreement(2, several=True)),
     "you": ("vous", Agreement(3, several=True)), "him": ("le|l'", Agreement(1)),
@@ -230,7 +230,8 @@ def made_up_pairs(train: int, dev: int = 1000, test: int = 2000, seed: int = 0) 
     """Lists of distinct pairs; the second half of the test part has more clauses than training."""
 
     def part(name: str, count: int, clauses: tuple[int, ...]) -> list[Pair]:
-        speaker, found = Speaker(f"{seed} {name}", held_out=name != "train"), {}
+        speaker = Speaker(f"{seed} {name}", held_out=name != "train")
+        found: dict[str, Pair] = {}
         while len(found) < count:
             pair = speaker.sentence(speaker.pick(clauses))
             found[pair.source] = pair

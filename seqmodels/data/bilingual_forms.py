@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from seqmodels.data.bilingual_lexicon import ASPIRATED, BEING, HAVING, Verb, plural, verbs
+from seqmodels.data.bilingual_entries import Verb, plural, verbs
+from seqmodels.data.bilingual_lexicon import ASPIRATED, BEING, HAVING
 
 Tense = Literal["present", "past", "habit", "future"]
 ETRE, AVOIR = verbs(BEING)[0], verbs(HAVING)[0]

@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 from seqmodels.data import bilingual_lexicon as lexicon
+from seqmodels.data.bilingual_entries import Adjective, Noun, adjectives, couples, nouns
 from seqmodels.data.bilingual_forms import Agreement, english_number, french_number
-from seqmodels.data.bilingual_lexicon import Adjective, Noun, adjectives, nouns
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -24,7 +24,7 @@ FITTING = [  # nouns, and the adjectives that go with them
     (PLACES, ANY + COLOURS + adjectives(lexicon.OF_THINGS)),
 ]
 ADJECTIVES = {noun: fitting for kind, fitting in FITTING for noun in kind}
-NAMES = lexicon.couples(lexicon.NAMES)
+NAMES = couples(lexicon.NAMES)
 
 # English and French determiners: m sg and f sg, or both of them in the plural.
 SINGULAR = {

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.data.batching import Batch
+from seqmodels.data.ragged import Padded
 from seqmodels.losses import cross_entropy, masked_sum
 from seqmodels.models.classifier import hits
 from seqmodels.models.encoder_decoder import EncoderDecoder
@@ -56,6 +57,7 @@ def measures(
 def shifted(batch: Batch) -> tuple[Int[Array, "T B"], Int[Array, "T B"], Bool[Array, "T B"]]:
     """Inputs, labels, and where there are labels."""
     target = batch.fields["target"]
+    assert isinstance(target, Padded)
     values, mask = jnp.asarray(target.values), jnp.asarray(target.mask)
     return values[:-1], values[1:], mask[1:]
 

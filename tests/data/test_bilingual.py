@@ -6,6 +6,7 @@ import pytest
 
 from seqmodels.data import bilingual_lexicon as lexicon
 from seqmodels.data.bilingual import Speaker, made_up_pairs
+from seqmodels.data.bilingual_entries import nouns, verbs
 from seqmodels.data.bilingual_forms import (
     Agreement,
     english_number,
@@ -22,7 +23,7 @@ from seqmodels.data.units import tokens
 VERBS = {
     verb.en: verb
     for name in ("TAKES_FOOD", "TAKES_THING", "TAKES_BEING", "ALONE", "TELLING", "GIVING", "GOING")
-    for verb in lexicon.verbs(getattr(lexicon, name))
+    for verb in verbs(getattr(lexicon, name))
 }
 SHE, THEY = Agreement(1, feminine=True), Agreement(4, several=True)
 APPLES = Agreement(4, feminine=True, several=True)
@@ -115,7 +116,7 @@ def test_the_lexicon_gives_each_english_word_one_meaning():
     for kind in (PLACES, THINGS):
         assert len({noun.en for noun in kind}) == len(kind)
     tables = [getattr(lexicon, n) for n in ("PEOPLE", "ANIMALS", "FOODS", "THINGS", "PLACES")]
-    names = [noun.en for table in tables for noun in lexicon.nouns(table)]
+    names = [noun.en for table in tables for noun in nouns(table)]
     assert len(names) == len(set(names)) > 200
     assert len(names) + len(VERBS) + len({a for f in ADJECTIVES.values() for a in f}) > 350
 
