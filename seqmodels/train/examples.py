@@ -1,6 +1,6 @@
 """``Data`` from three splits of examples that each have an answer of their own."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from seqmodels.train.experiment import Baseline, Data
 EVALUATION_BATCH = 128
 
 
+@runtime_checkable
 class Order(Protocol):
     """What a config says of the order of training."""
 
