@@ -104,7 +104,7 @@ def test_the_embedding_is_shown(run, folder):
 def test_a_recipe_is_what_flags_begin_from(run, folder):
     flags = ["--recipe", "zaremba-small", "--hidden", "8", "--embedding", "0", "--epochs", "1"]
     code, output, _ = run(*flags, "--data", "ptb", "--model", "bag", "--batch-size", "7",
-                          "--dispatch", "3", "--name", "zaremba")  # fmt: skip
+                          "--samples", "5", "--dispatch", "3", "--name", "zaremba")  # fmt: skip
     assert code == 0
     assert re.search(r"train 420, dev 35, test 28 words", output)
     config = RunDirectory(folder / "runs/next_word/zaremba").config(Config)
