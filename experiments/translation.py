@@ -10,17 +10,17 @@
 Sutskever et al. (2014); Bahdanau et al. (2015); Luong et al. (2015).
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Any, Literal
 
-from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, main
-from seqmodels.errors import UserError
+from seqmodels.cli import Baseline, Data, Experiment, Metric, Run, main
+from seqmodels.decode.arguments import AttendArguments, ScoreArguments, TranslateArguments
+from seqmodels.models.encoder_decoder_config import EncoderDecoderConfig
 
 
 @dataclass(frozen=True)
-class Config(FitConfig):
+class Config(EncoderDecoderConfig):
     """Translate sentences."""
 
     data: str | None = None
@@ -47,81 +47,12 @@ class Config(FitConfig):
     min_count: int = 2
     """Rarer units of the training side are taken for unknown."""
 
-    max_length: int = 100
-    """Pairs with more units on a side are left out."""
-
-    cell: str = "gru"
-    """Recurrence, a name in seqmodels.cells.CELLS: rnn, lstm, gru, ..."""
-
-    layers: int = 1
-    """Recurrent layers of encoder and decoder."""
-
-    hidden: int = 128
-    """Units of each layer, in each direction."""
-
-    embedding: int = 128
-    """Features that stand for a unit."""
-
-    bidirectional: bool = True
-    """The encoder reads in both directions."""
-
-    reverse: bool = False
-    """An encoder of one direction reads from the end."""
-
-    attention: Literal["none", "additive", "dot", "general", "concat", "scaled_dot", "local"] = (
-        "additive"
-    )
-    """How the decoder looks at the source; none: it knows the encoder's final state alone."""
-
-    score: int = 128
-    """Units of the additive, concat, scaled_dot and local scores."""
-
-    feeding: bool = False
-    """What was read out at one step is fed to the next (input feeding)."""
-
-    coverage: bool = False
-    """The score of a position knows how much it was attended to already."""
-
-    tied: bool = True
-    """The target's embedding is the readout too."""
-
-    dropout: float = 0.1
-    """Share of layers' inputs, memory and readout that is dropped in training."""
-
-    word_dropout: float = 0.0
-    """Share of the units on either side that is not seen in training."""
-
-    smoothing: float = 0.1
-    """Label smoothing."""
-
-    scheduled: float = 0.0
-    """Share of the decoder's inputs that are its own guesses in training."""
-
-    batch_size: int = 64
-    """Pairs of a step."""
-
-    tokens: int = 0
-    """Most time steps of a batch, its rows times the longest; 0: no limit."""
-
-    buckets: int = 4
-    """Lengths that batches are padded to; each is compiled."""
-
     steps: int = 4000
     evaluate_every: int = 500
     dispatch: int = 1
     learning_rate: float = 2e-3
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
     warmup_steps: float = 200.0
-
-    def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
-        if min(self.hidden, self.embedding, self.score, self.buckets, self.max_length) < 1:
-            raise UserError(
-                "--hidden, --embedding, --score, --buckets and --max-length must be 1 or more"
-            )
-        if not (0 <= self.dropout < 1 and 0 <= self.word_dropout < 1 and 0 <= self.scheduled <= 1):
-            raise UserError("--dropout, --word-dropout and --scheduled are shares: give 0 to 1")
 
 
 def read(config: Config):
@@ -167,27 +98,10 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
 
 def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     """Encoder and decoder of the same cells, and what the decoder looks at."""
-    from seqmodels.attention import ATTENTIONS
     from seqmodels.data.pairs import make_sides
-    from seqmodels.models.encoder_decoder import encoder_decoder
-    from seqmodels.models.layers import recurrent_layers
+    from seqmodels.models.encoder_decoder import configured
 
-    rate, size, attends = hyper.get("dropout", 0.0), config.embedding, config.attention != "none"
-    shape = {"hidden": config.hidden, "layers": config.layers, "drop": rate}
-    ways = config.bidirectional
-    return encoder_decoder(
-        recurrent_layers(config.cell, size, both_ways=ways, **shape),
-        recurrent_layers(config.cell, size * (2 if config.feeding and attends else 1), **shape),
-        size,
-        make_sides(extras).sizes,
-        attention=partial(ATTENTIONS[config.attention], units=config.score) if attends else None,
-        feeding=config.feeding,
-        coverage=config.coverage,
-        tied=config.tied,
-        dropout=rate,
-        word_dropout=hyper.get("word_dropout", 0.0),
-        reverse=config.reverse,
-    )
+    return configured(config, make_sides(extras).sizes, hyper)
 
 
 def task(config: Config, extras: dict[str, Any]):
@@ -195,6 +109,32 @@ def task(config: Config, extras: dict[str, Any]):
     from seqmodels.models.translation_task import translation_task
 
     return translation_task(lambda hyper: model(config, extras, hyper), config.scheduled)
+
+
+def translate(run: Run, arguments: TranslateArguments) -> None:
+    """Translate a text, a file or standard input: as many lines out as in, in order."""
+    from seqmodels.diagnostics.translating import translate_lines
+
+    translate_lines(run, model(run.config, run.extras, {}), arguments)
+
+
+def attend(run: Run, arguments: AttendArguments) -> None:
+    """Draw where the decoder looked while it translated a text."""
+    from seqmodels.diagnostics.translating import draw_attention
+
+    draw_attention(run, model(run.config, run.extras, {}), arguments)
+
+
+def evaluate(run: Run, arguments: ScoreArguments) -> None:
+    """Perplexity on dev and test; BLEU, chrF and exact match of the test part, by length too."""
+    from seqmodels.diagnostics.translating import score
+    from seqmodels.train import session
+
+    if arguments.test is None:
+        session.evaluate(EXPERIMENT, str(run.directory.path), arguments.data)
+    other = {"data": arguments.data, "test": arguments.test}
+    config = replace(run.config, **{name: value for name, value in other.items() if value})
+    score(run, model(run.config, run.extras, {}), read(config).test, arguments)
 
 
 EXPERIMENT = Experiment(
@@ -207,6 +147,11 @@ EXPERIMENT = Experiment(
     hyper=("dropout", "word_dropout", "smoothing"),
     derive=lambda means: {"perplexity": exp(means["nats"])},
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 16, "pairs": 500},
+    commands={
+        "evaluate": (ScoreArguments, evaluate),
+        "translate": (TranslateArguments, translate),
+        "attend": (AttendArguments, attend),
+    },
 )
 
 if __name__ == "__main__":

@@ -81,15 +81,15 @@ def adjectives(table: str) -> list[Adjective]:
 
 def irregular() -> dict[str, Forms]:
     """The forms of the verbs of IRREGULAR."""
-    found = {}
+    found: dict[str, Forms] = {}
     for line in IRREGULAR.strip().splitlines():
         name, forms = line.split(": ")
         present, imperfect, future, participle = forms.split(" | ")
         found[name] = (tuple(present.split()), imperfect, future, participle)
-    present, *others = found["connaître"]
-    imperfect, future, participle = ("re" + form for form in others)
-    forms = tuple("re" + form for form in present)
-    return found | {"reconnaître": (forms, imperfect, future, participle)}
+    whole, *stems = found["connaître"]
+    imperfect, future, participle = ("re" + stem for stem in stems)
+    found["reconnaître"] = (tuple("re" + form for form in whole), imperfect, future, participle)
+    return found
 
 
 def verbs(table: str) -> list[Verb]:

@@ -1,6 +1,10 @@
 """Flags of commands that write; imports nothing heavy."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
 
 from seqmodels.errors import UserError
 
@@ -72,3 +76,49 @@ class SearchArguments:
             raise UserError("--beam must be 1 or more")
         if not (self.temperature >= 0 and self.coverage_penalty >= 0 and self.block >= 0):
             raise UserError("--temperature, --coverage-penalty and --block must not be negative")
+
+
+@dataclass(frozen=True)
+class TranslateArguments(SearchArguments):
+    """What to translate, and how."""
+
+    text: Annotated[Positional[tuple[str, ...]], tyro.conf.arg(metavar="TEXT")] = ()
+    """Sentences; none: the lines of a file, or of standard input."""
+
+    input: str | None = None
+    """File of lines to translate."""
+
+    output: str | None = None
+    """File for the translations; none: standard output."""
+
+    best: int = 1
+    """Translations of each line, with their scores; at most as many as --beam."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.best <= self.beam:
+            raise UserError("--best must be 1 or more and at most --beam")
+        if self.text and self.input is not None:
+            raise UserError("--input: a text is given already; leave one of them out")
+
+
+@dataclass(frozen=True)
+class ScoreArguments(SearchArguments):
+    """What to measure on, and how to search."""
+
+    data: str | None = None
+    """Other data than the run was trained on, in the same format."""
+
+    test: str | None = None
+    """Other test files than the run's, by how their names begin: test_2017."""
+
+    beside: tuple[str, ...] = ()
+    """Other runs, evaluated already, to draw in the same picture."""
+
+
+@dataclass(frozen=True)
+class AttendArguments(SearchArguments):
+    """What to look at."""
+
+    text: Annotated[Positional[str], tyro.conf.arg(metavar="TEXT")] = ""
+    """The sentence."""

@@ -1,17 +1,20 @@
 """Sequence to sequence: an encoder, and a decoder with or without attention."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.attention import Attention
+from seqmodels.attention import ATTENTIONS, Attention
 from seqmodels.cells.build import affine, dot, glorot, rows
 from seqmodels.data.ragged import Padded
 from seqmodels.models.attention_decoder import attention_decoder, bind
 from seqmodels.models.classifier import without_steps
 from seqmodels.models.embedding import word_embedding
+from seqmodels.models.encoder_decoder_config import EncoderDecoderConfig
+from seqmodels.models.layers import recurrent_layers
 from seqmodels.models.pooling import final, first
 from seqmodels.noise import Rate, dropped, keep_mask
 from seqmodels.types import Array, Bool, Carry, Cell, Float, Int, Params
@@ -142,6 +145,28 @@ def encoder_decoder(
         return jnp.diff(states.covered, axis=0, prepend=encoded.carry.covered[None])
 
     return EncoderDecoder(init, encode, step, run, align if score else None)
+
+
+def configured(
+    config: EncoderDecoderConfig, vocabularies: tuple[int, int], hyper: dict[str, Any]
+) -> EncoderDecoder:
+    """The model that a config asks for; ``hyper`` may hold its rates, which are zero without."""
+    rate, size, attends = hyper.get("dropout", 0.0), config.embedding, config.attention != "none"
+    shape = {"hidden": config.hidden, "layers": config.layers, "drop": rate}
+    fed = size if config.feeding and attends else 0
+    return encoder_decoder(
+        recurrent_layers(config.cell, size, both_ways=config.bidirectional, **shape),
+        recurrent_layers(config.cell, size + fed, **shape),
+        size,
+        vocabularies,
+        attention=partial(ATTENTIONS[config.attention], units=config.score) if attends else None,
+        feeding=config.feeding,
+        coverage=config.coverage,
+        tied=config.tied,
+        dropout=rate,
+        word_dropout=hyper.get("word_dropout", 0.0),
+        reverse=config.reverse,
+    )
 
 
 def noisy(ys: Float[Array, "*B H"], rate: Rate, key: Any) -> Float[Array, "*B H"]:

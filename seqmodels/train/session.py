@@ -138,7 +138,7 @@ def _conclude(
     if experiment.finish is not None and jax.process_count() == 1:  # it may load the run alone
         experiment.finish(load_run(experiment, str(directory.path)))
     print(f"run         {shown(directory)}")
-    for command in ("evaluate", *experiment.commands):
+    for command in dict.fromkeys(("evaluate", *experiment.commands)):  # it may be their own
         print(f"            {program} {command} {shown(directory)}")
 
 

@@ -9,7 +9,6 @@ import optax
 import pytest
 
 from seqmodels.attention import ATTENTIONS
-from seqmodels.cells import CELLS
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
 from seqmodels.models.encoder_decoder import encoder_decoder
@@ -174,11 +173,9 @@ def test_scheduled_sampling_replaces_the_share_that_was_asked_for():
     np.testing.assert_array_equal(mixed(KEY, inputs, logits, 0.0), inputs)
 
 
-def test_every_cell_can_be_a_decoder_with_attention():
-    def shapes(cell):
-        model = build("additive", cell=cell, feeding=True)
-        task = translation_task(lambda hyper: model, scheduled=0.2)
-        params = jax.eval_shape(task.init, KEY)
-        return jax.eval_shape(lambda p: task.loss(p, {}, (), batch(), KEY)[0], params).shape
-
-    assert {cell: shapes(cell) for cell in CELLS} == dict.fromkeys(CELLS, ())
+@pytest.mark.parametrize("cell", ["lru", "min_lstm", "gru_before"])
+def test_cells_of_every_form_can_be_decoders_with_attention(cell):
+    model = build("additive", cell=cell, feeding=True)
+    task = translation_task(lambda hyper: model, scheduled=0.2)
+    params = jax.eval_shape(task.init, KEY)
+    assert jax.eval_shape(lambda p: task.loss(p, {}, (), batch(), KEY)[0], params).shape == ()

@@ -1,0 +1,118 @@
+"""The commands that use a trained translator: lines in and out, a drawn alignment, scores."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqmodels.data.pairs import Sides, make_sides
+from seqmodels.data.parallel import Pair, read_lines
+from seqmodels.decode.arguments import (
+    AttendArguments,
+    ScoreArguments,
+    SearchArguments,
+    TranslateArguments,
+)
+from seqmodels.diagnostics.translations import by_length, draw_alignment, draw_by_length, judge
+from seqmodels.errors import UserError
+from seqmodels.models.encoder_decoder import EncoderDecoder
+from seqmodels.models.translator import Translation, translator
+from seqmodels.train.experiment import Run
+
+
+def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArguments) -> None:
+    """As many lines out as in, in order; an empty one stays empty."""
+    sides = make_sides(run.extras)
+    lines = list(arguments.text) or read_input(arguments.input)
+    found = translations(run, model, sides, lines, arguments)
+    written = []
+    for line, candidates in zip(lines, found, strict=True):
+        shown = [sides.target.join(one.symbols) for one in candidates[: arguments.best]]
+        if arguments.best > 1 and line.strip():
+            shown = [
+                f"{one.score:.4f}\t{text}" for one, text in zip(candidates, shown, strict=False)
+            ]
+        written += shown
+    text = "".join(line + "\n" for line in written)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        Path(arguments.output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {arguments.output}: {error.strerror}") from None
+
+
+def read_input(path: str | None) -> list[str]:
+    """The lines of a file, or of standard input."""
+    if path is not None:
+        return read_lines(Path(path))
+    return [line.removesuffix("\n") for line in sys.stdin]
+
+
+def translations(
+    run: Run,
+    model: EncoderDecoder,
+    sides: Sides,
+    lines: Sequence[str],
+    arguments: SearchArguments,
+) -> list[list[Translation]]:
+    """Of every line what was found; what is too long is cut, and said so on standard error."""
+    if arguments.coverage_penalty and model.align is None:
+        raise UserError("--coverage-penalty: this run has no attention; leave it out")
+    limit = run.config.max_length
+    sources = [sides.source.split(line) for line in lines]
+    for number, source in enumerate(sources, 1):
+        if len(source) > limit:
+            print(
+                f"line {number} has {len(source)} {run.config.units}: only the first {limit} are "
+                "translated (--max-length of the run)",
+                file=sys.stderr,
+            )
+    translate = translator(model, run.params, sides, arguments)
+    return translate([source[:limit] for source in sources])
+
+
+def draw_attention(run: Run, model: EncoderDecoder, arguments: AttendArguments) -> None:
+    """The alignment of the best translation, as ``alignment.png`` of the run."""
+    if model.align is None:
+        raise UserError(f"{run.directory.path} has no attention: train with --attention additive")
+    sides = make_sides(run.extras)
+    source = sides.source.split(arguments.text)
+    if not source:
+        raise UserError("the text is empty: give some words")
+    best = translations(run, model, sides, [arguments.text], arguments)[0][0]
+    assert best.alignment is not None
+    print(sides.target.join(best.symbols))
+    path = run.directory.path / "alignment.png"
+    draw_alignment(source[: run.config.max_length], best.symbols, best.alignment, path)
+    print(f"drawn in {path}")
+
+
+def score(
+    run: Run, model: EncoderDecoder, pairs: Sequence[Pair], arguments: ScoreArguments
+) -> None:
+    """BLEU, chrF and exact match of the test part; translations, scores by length, a picture."""
+    sides, path = make_sides(run.extras), run.directory.path
+    sources, references = ([pair[side] for pair in pairs] for side in (0, 1))
+    found = translations(run, model, sides, sources, arguments)
+    hypotheses = [sides.target.join(candidates[0].symbols) for candidates in found]
+    judged = judge(hypotheses, references)
+    names = ("BLEU of words", "BLEU of the text", "chrF")
+    for name, value, signature in zip(names, judged, judged.signatures, strict=False):
+        print(f"{name:<17}{value:6.2f}  {signature}")
+    print(f"{'exact match':<17}{judged.exact:6.2f}  % of {len(pairs):,} sentences")
+    groups = by_length(sources, hypotheses, references)
+    (path / "translations.txt").write_text("".join(text + "\n" for text in hypotheses), "utf-8")
+    (path / "by_length.json").write_text(json.dumps(groups, indent=1) + "\n")
+    runs = {path.name: groups} | {Path(other).name: saved(other) for other in arguments.beside}
+    draw_by_length(runs, path / "by_length.png")
+    print(f"by length of the source in {path / 'by_length.png'}")
+
+
+def saved(run: str) -> list[dict]:
+    """What an earlier evaluation found of another run."""
+    try:
+        return json.loads((Path(run) / "by_length.json").read_text())
+    except (OSError, ValueError):
+        raise UserError(f"--beside {run}: evaluate that run first") from None

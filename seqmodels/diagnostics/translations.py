@@ -1,0 +1,90 @@
+"""How good translations are: BLEU, chrF, exact match, and all of it by the length of the source."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from seqmodels.data.units import tokens
+
+BOUNDS = (5, 10, 15, 20, 25, 30, 40, 50, 1000)  # most words of a source, group by group
+
+
+class Judged(NamedTuple):
+    """Scores in percent; ``signatures`` say exactly how sacreBLEU counted."""
+
+    bleu: float  # of lower-cased word tokens
+    detokenised: float  # of lower-cased texts, cut by sacreBLEU's own tokeniser 13a
+    chrf: float
+    exact: float
+    signatures: tuple[str, ...]
+
+
+def judge(hypotheses: Sequence[str], references: Sequence[str]) -> Judged:
+    """Corpus scores: Papineni et al. (2002), Popović (2015), counted by sacreBLEU (Post, 2018)."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    cut = [[" ".join(tokens(text)) for text in side] for side in (hypotheses, references)]
+    words = BLEU(tokenize="none", force=True)
+    plain, characters = BLEU(lowercase=True), CHRF(lowercase=True)
+    return Judged(
+        bleu=words.corpus_score(cut[0], [cut[1]]).score,
+        detokenised=plain.corpus_score(hypotheses, [references]).score,
+        chrf=characters.corpus_score(hypotheses, [references]).score,
+        exact=100.0 * sum(a == b for a, b in zip(*cut, strict=True)) / len(cut[0]),
+        signatures=tuple(str(metric.get_signature()) for metric in (words, plain, characters)),
+    )
+
+
+def by_length(
+    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Scores for groups of sources of like length; ``words`` is a group's mean length."""
+    lengths = np.array([len(tokens(source)) for source in sources])
+    groups = np.searchsorted(BOUNDS, lengths)
+    found = []
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group).tolist()
+        judged = judge([hypotheses[row] for row in rows], [references[row] for row in rows])
+        scores = {"bleu": judged.bleu, "exact": judged.exact}
+        found.append({"words": float(lengths[rows].mean()), "count": len(rows), **scores})
+    return found
+
+
+def draw_by_length(runs: dict[str, list[dict[str, Any]]], path: Path | str) -> None:
+    """BLEU and exact match over the length of the source, a line for each run."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    for axes, score, label in zip(
+        figure.subplots(1, 2), ("bleu", "exact"), ("BLEU", "exact match, %"), strict=True
+    ):
+        for name, groups in runs.items():
+            words, values = ([group[key] for group in groups] for key in ("words", score))
+            axes.plot(words, values, marker="o", markersize=4, label=name)
+        axes.set(xlabel="words of the source", ylabel=label, ylim=(-2, 102))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=130)
+
+
+def draw_alignment(
+    source: Sequence[str],
+    target: Sequence[str],
+    weights: Float[np.ndarray, "T S"],
+    path: Path | str | IO[bytes],
+) -> None:
+    """A row for each unit of the target: how much it looked at each unit of the source."""
+    from matplotlib.figure import Figure
+
+    size = 1.6 + 0.33 * len(source), 1.6 + 0.3 * len(target)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=90)
+    axes.set_yticks(range(len(target)), target)
+    axes.xaxis.tick_top()
+    figure.savefig(path, dpi=130)

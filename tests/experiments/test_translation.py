@@ -1,0 +1,113 @@
+"""Translation from the command line: learn, evaluate, translate every line, look, and go wrong."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from experiments.translation import EXPERIMENT
+from seqmodels.cli import status
+
+NUMBERS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre"}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return tmp_path_factory.mktemp("translation")
+
+
+@pytest.fixture(autouse=True)
+def _here(here, monkeypatch):
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("seqmodels.cli.prepare", lambda machine: None)  # jax is set up already
+
+
+@pytest.fixture(scope="module")
+def trained(here):
+    """A run that translates three numbers, learnt from all 64 orders."""
+    pairs = [(a, b, c) for a in NUMBERS for b in NUMBERS for c in NUMBERS]
+    for part in ("train", "val", "test"):
+        for language, words in (("en", dict(zip(NUMBERS, NUMBERS, strict=True))), ("fr", NUMBERS)):
+            lines = (" ".join(words[word] for word in pair) + " ." for pair in pairs)
+            (here / f"{part}.{language}").write_text("\n".join(lines) + "\n")
+    flags = ["--data", str(here), "--steps", "120", "--evaluate-every", "40", "--dispatch", "40"]
+    small = ["--hidden", "16", "--embedding", "16", "--score", "16", "--buckets", "1"]
+    rest = ["--learning-rate", "0.03", "--dropout", "0", "--feeding", "--runs", str(here / "runs")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqmodels.cli.prepare", lambda machine: None)
+        assert status(EXPERIMENT, [*flags, *small, *rest]) == 0
+    return str(here / "runs/translation/001")
+
+
+def test_evaluates_and_draws(trained, capsys):
+    assert status(EXPERIMENT, ["evaluate", trained, "--beam", "1"]) == 0
+    out = capsys.readouterr().out
+    assert float(out.split("test ")[1].split("perplexity")[1].split()[0]) < 1.3
+    assert "BLEU of words    100.00  nrefs:1|case:mixed|eff:no|tok:none|smooth:exp" in out
+    assert "BLEU of the text 100.00  nrefs:1|case:lc|eff:no|tok:13a|smooth:exp" in out
+    assert "chrF             100.00" in out
+    assert "exact match      100.00  % of 64 sentences" in out
+    (group,) = json.loads(Path(trained, "by_length.json").read_text())
+    assert group == {"words": 4.0, "count": 64, "bleu": pytest.approx(100), "exact": 100}
+    assert Path(trained, "translations.txt").read_text().splitlines()[1] == "un un deux."
+    assert imread(Path(trained, "by_length.png")).std() > 0
+
+
+def test_no_line_is_lost(trained, capsys, monkeypatch):
+    lines = ["two one three.", "", "   ", "four four four .", "zebra one."] + ["One two one."] * 40
+    Path("in").write_text("\n".join(lines) + "\n")
+    fast = ["--beam", "1"]
+    assert (
+        status(EXPERIMENT, ["translate", trained, "--input", "in", "--output", "out", *fast]) == 0
+    )
+    found = Path("out").read_text().split("\n")
+    assert found[:4] == ["deux un trois.", "", "", "quatre quatre quatre."]
+    assert found[5:] == ["un deux un."] * 40 + [""]
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\nthree two one.\n\n"))
+    assert status(EXPERIMENT, ["translate", trained, *fast]) == 0
+    assert capsys.readouterr().out == "\ntrois deux un.\n\n"
+    assert status(EXPERIMENT, ["translate", trained, "one " * 120, *fast]) == 0
+    out, error = capsys.readouterr()
+    assert "line 1 has 120 words: only the first 100" in error
+    assert out.count("\n") == 1
+
+
+def test_the_best_translations_have_scores(trained, capsys):
+    flags = ["--best", "2", "--beam", "2", "--coverage-penalty", "0.2", "--block", "2"]
+    assert status(EXPERIMENT, ["translate", trained, "two one three.", *flags]) == 0
+    (first, text), (second, _) = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert text == "deux un trois."
+    assert float(first) > float(second)
+
+
+def test_draws_where_it_looked(trained, capsys):
+    assert status(EXPERIMENT, ["attend", trained, "two one three.", "--beam", "1"]) == 0
+    assert capsys.readouterr().out.startswith("deux un trois.\n")
+    assert imread(Path(trained, "alignment.png")).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--data", "missing"], "--data missing"),
+        (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
+        (["--dropout", "1"], "--dropout"),
+        (["translate", "RUN", "--input", "missing"], "cannot read missing"),
+        (["translate", "RUN", "one", "--beam", "0"], "--beam must be 1 or more"),
+        (["translate", "RUN", "one", "--best", "9"], "--best"),
+        (["attend", "RUN", ""], "the text is empty"),
+        (["evaluate", "RUN", "--beside", "nothing", "--test", "val"], "--beside nothing"),
+    ],
+    ids=str,
+)
+def test_mistakes_get_one_line(trained, flags, told, capsys):
+    before = set(Path("runs").rglob("*"))
+    assert status(EXPERIMENT, [trained if flag == "RUN" else flag for flag in flags]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert set(Path("runs").rglob("*")) == before
