@@ -2,7 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.models.hierarchy import fine_log_probabilities, sum_over
+from seqmodels.models.hierarchy import (
+    fine_log_probabilities,
+    level_measures,
+    levels,
+    sum_over,
+)
 
 PARENTS = np.array([1, 0, 1, 2, 1])
 
@@ -27,7 +32,21 @@ def test_a_class_without_subclasses_is_its_own():
     np.testing.assert_allclose(fine, jax.nn.log_softmax(logits[:2]), rtol=1e-5)
 
 
+def test_classes_say_themselves_what_they_belong_to():
+    coarse, parents = levels(["b:x", "a:x", "b:y", "c"])
+    assert coarse == ["a", "b", "c"]
+    np.testing.assert_array_equal(parents, [1, 0, 1, 2])
+
+
+def test_a_wrong_subcategory_may_be_the_right_category():
+    chances = np.array([[0.4, 0.1, 0.3, 0.1, 0.1], [0.1, 0.5, 0.1, 0.2, 0.1]], np.float32)
+    fields, weight = {"label": jnp.array([2, 3])}, jnp.array([1.0, 1.0])
+    found = level_measures(PARENTS)(jnp.log(chances), fields, weight)
+    assert found["accuracy"] == (0.0, 2.0)
+    assert found["coarse"] == (1.0, 2.0)
+
+
 def test_gradients_are_finite_for_extreme_logits():
     logits = jnp.array([80.0, -80.0, 0.0, 300.0, -300.0, 0.0, 9.0, 1.0])
-    gradient = jax.grad(lambda z: fine_log_probabilities(z, PARENTS)[3])(logits)
+    gradient = jax.jit(jax.grad(lambda z: fine_log_probabilities(z, PARENTS)[3]))(logits)
     assert jnp.isfinite(gradient).all()
