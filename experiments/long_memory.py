@@ -119,10 +119,11 @@ def outcome(directory: Any, config: Config):
     from seqmodels.diagnostics.solved import Outcome
 
     names = {"rnn": "tanh", "irnn": "identity"}
-    unclipped = ", not clipped" if config.clip_norm >= 1e3 else ""
+    name = names.get(config.cell, config.cell) + ", chrono" * config.chrono
+    unclipped = ", not clipped" * (config.clip_norm >= 1e3)
     errors = [r["error"] for r in directory.records() if r["split"] == "dev"]
     share = min(errors, default=float("nan")) / PROBLEMS[config.task].baseline(config.length)
-    return Outcome(names.get(config.cell, config.cell) + unclipped, config.length, share)
+    return Outcome(name + unclipped, config.length, share)
 
 
 def conclude(run: Run) -> None:

@@ -108,3 +108,4 @@ def test_rows_are_named_as_in_the_lecture():
 
     assert outcome(Empty(), Config(cell="irnn")).name == "identity"
     assert outcome(Empty(), Config(cell="rnn", clip_norm=1e9)).name == "tanh, not clipped"
+    assert outcome(Empty(), Config(cell="gru", chrono=True)).name == "gru, chrono"
