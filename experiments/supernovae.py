@@ -3,9 +3,7 @@
     python -m experiments.supernovae                       made-up light curves
     python -m experiments.supernovae --data FOLDER         the challenge of 2010, .DAT or packed
     python -m experiments.supernovae --data FOLDER --share 0 --farther 0.3
-    python -m experiments.supernovae score RUN             accuracy, area under the ROC curve
-    python -m experiments.supernovae score RUN --days 0 5 10 20 50        of early answers
-    python -m experiments.supernovae predict RUN --name ID
+    python -m experiments.supernovae score RUN --days 0 5 20    accuracy, area under the ROC curve
 
 Charnock and Moss (2017), "Deep recurrent neural networks for supernovae classification".  For early
 answers train a causal network on curves that end early: --no-bidirectional --beginning 0.1.
@@ -58,12 +56,14 @@ class Config(ClassifierConfig):
     beginning: float = 1.0
     """Training sees curves that end early, after this share of their nights or more."""
 
+    buckets: int = 3
+    """Lengths that curves are padded to; each costs a compilation."""
+
     layers: int = 2
     hidden: int = 64
     batch_size: int = 128
     steps: int = 1200
     evaluate_every: int = 300
-    dispatch: int = 10
     learning_rate: float = 4e-3
     warmup_steps: float = 50.0
 
@@ -101,6 +101,7 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
         unit="curves",
         baseline=majority(fields),
         extras={"classes": classes},
+        buckets=config.buckets,
         augment=training_changes(config.farther, config.fainter, config.thin, config.beginning),
     )
 
@@ -140,8 +141,7 @@ def score(run: Run, arguments: ScoreArguments) -> None:
     judge, test = model(run.config, run.extras, {}), load(run.config, run.extras).test
     rows = []
     for days in arguments.days or (float("inf"),):
-        known = augmented(test, changes(first_days(days)), 0)
-        found = answers(judge, run.params, known)
+        found = answers(judge, run.params, augmented(test, changes(first_days(days)), 0))
         rows.append((days, 1 - found.error, area_under_roc(found, -1)))
         print("day {:>6.1f}  accuracy {:.4f}  AUC {:.4f}".format(*rows[-1]))
     if arguments.days:
