@@ -9,9 +9,9 @@ linear, CPU  ``scan``         two cores gain nothing from the extra work
 any other    ``scan``         needs nothing but ``step``
 ===========  ===============  ==============================================
 
-``cudnn`` must be asked for by name until it has been measured on a device, and ``newton`` always:
-whether it pays depends on the weights.  They and ``fused`` have no forward mode: ask for ``scan``
-under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+``cudnn`` and ``pallas`` must be asked for by name until they have been measured on a device, and
+``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no forward mode:
+ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +23,7 @@ from seqmodels.engines.associative import Associative
 from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.newton import Newton
+from seqmodels.engines.pallas import Pallas
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
@@ -42,6 +43,7 @@ ENGINES: dict[str, Engine] = {
     "associative": Associative(),
     "cudnn": Cudnn(),
     "newton": Newton(),
+    "pallas": Pallas(),
 }
 
 
@@ -73,11 +75,13 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
     form = problem.cell.form
     if isinstance(engine, Cudnn | Newton):
         return engine.refusal(problem)
-    if isinstance(engine, Fused):
+    if isinstance(engine, Fused | Pallas):
         if not isinstance(form, Structured):
             return "needs a structured cell (Cell.form), which this one is not"
         if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
             return "needs a carry of floating-point arrays"
+    if isinstance(engine, Pallas):
+        return engine.refusal(problem)
     if isinstance(engine, Associative):
         if not isinstance(form, Linear):
             return "needs a cell that is linear in its state (minGRU, minLSTM, LRU, RG-LRU)"

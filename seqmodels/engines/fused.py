@@ -38,17 +38,22 @@ class Fused(NamedTuple):
     steps: int = 0
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
-        form, length = problem.structured, problem.length
-        params = form.prepare(problem.params)
-        kernel = form.kernel(params)
-        gates = math.prod(problem.batch_shape) * kernel.size // kernel.shape[-2]
-        steps = self.steps or chunk_length(length, 4 * gates)
-        static = Static(form, form.pullback or derived(form), min(steps, max(length, 1)))
-        sequence = Sequence(
-            inputs_of(problem.xs), noise_of(problem.xs), problem.mask, problem.resets
-        )
-        start = None if problem.resets is None else problem.start()
-        return recurrence(static, params, sequence, problem.carry, start, problem.clip)
+        return solve(problem, self.steps)
+
+
+def solve(
+    problem: Problem, steps: int, scan: Callable[..., tuple[PyTree, PyTree]] = jax.lax.scan
+) -> tuple[Any, Carry]:
+    """A problem in chunks of ``steps`` (0: choose), each walked through by ``scan``."""
+    form, length = problem.structured, problem.length
+    params = form.prepare(problem.params)
+    kernel = form.kernel(params)
+    gates = math.prod(problem.batch_shape) * kernel.size // kernel.shape[-2]
+    steps = min(steps or chunk_length(length, 4 * gates), max(length, 1))
+    static = Static(form, form.pullback or derived(form), steps, scan)
+    sequence = Sequence(inputs_of(problem.xs), noise_of(problem.xs), problem.mask, problem.resets)
+    start = None if problem.resets is None else problem.start()
+    return recurrence(static, params, sequence, problem.carry, start, problem.clip)
 
 
 class Static(NamedTuple):
@@ -57,6 +62,7 @@ class Static(NamedTuple):
     form: Structured
     pullback: Pullback
     steps: int
+    scan: Callable[..., tuple[PyTree, PyTree]]  # over the steps of a chunk
 
 
 class Sequence(NamedTuple):
@@ -137,7 +143,7 @@ def forwards(
 
     def chunk(carry: Carry, part: Sequence) -> tuple[Carry, tuple[Any, Kept | None]]:
         us = project(form, params, part.x, part.noise)
-        return jax.lax.scan(step, carry, (us, part.mask, part.reset))
+        return static.scan(step, carry, (us, part.mask, part.reset))
 
     return over_chunks(chunk, carry, sequence, static.steps)
 
@@ -158,7 +164,7 @@ def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tup
         part, kept, dys = inputs
         linear = pullback.linearise(params, kept.before, kept.update)
         scanned = (linear, kept.before, dys, part.mask, part.reset)
-        state, steps = jax.lax.scan(step, (sums.carry, sums.start), scanned, reverse=True)
+        state, steps = static.scan(step, (sums.carry, sums.start), scanned, reverse=True)
 
         dparams, dx = pull_project(form, params, part, steps)
         hiddens, pull_hidden = jax.vjp(lambda p: over_steps(form.hidden)(p, kept.before), params)
@@ -166,7 +172,7 @@ def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tup
         dparams = add(dparams, pull_hidden(dhiddens)[0])
         if pullback.gather is not None:
             dparams = add(dparams, pullback.gather(params, kept.before, kept.update, steps))
-        return Sums(*state, add(sums.params, dparams), sums.kernel + dkernel), dx
+        return Sums(state[0], state[1], add(sums.params, dparams), sums.kernel + dkernel), dx
 
     dstart = None if start is None else zeros_like(start)
     sums = Sums(dcarry, dstart, zeros_like(params), jnp.zeros_like(kernel))
