@@ -147,12 +147,12 @@ def uniform_parameters(model: LanguageModel, bound: float) -> LanguageModel:
     """The model with all of its parameters, biases too, drawn from U(-bound, bound)."""
 
     def init(key: jax.Array) -> Params:
-        leaves, tree = jax.tree_util.tree_flatten(jax.eval_shape(model.init, key))
+        leaves, tree = jax.tree.flatten(jax.eval_shape(model.init, key))
         keys = jax.random.split(key, len(leaves))
         drawn = [
             jax.random.uniform(k, leaf.shape, leaf.dtype, -bound, bound)
             for k, leaf in zip(keys, leaves, strict=True)
         ]
-        return tree.unflatten(drawn)
+        return jax.tree.unflatten(tree, drawn)
 
     return model._replace(init=init)
