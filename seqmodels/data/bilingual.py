@@ -4,7 +4,7 @@ What translation needs is all there: gender and number, adjectives before and af
 ``ne ... pas`` around the verb, du and aux, l' and d', pronouns before the verb, participles that
 agree, questions, relative and other subordinate clauses, numbers in words.  Sentences of the dev
 and test parts hold a pair of words (verb and object, adjective and noun) that no training sentence
-has, and half of the test part is longer than any sentence of training.
+has, and half of the test part has more clauses than any sentence of training.
 """
 
 from typing import NamedTuple
