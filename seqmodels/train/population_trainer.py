@@ -175,6 +175,8 @@ class PopulationTrainer(Trainer):
         self.plan.keep(Best(number, replace(config, **moved), own, float(values[position])))
 
     def select(self, state: TrainState, values: np.ndarray) -> TrainState:
+        if self.step >= self.config.steps:
+            return state  # nobody would train what is chosen now
         hyper = {name: np.asarray(state.hyper[name]) for name in self.plan.swept}
         selection = self.plan.strategy(Standing(self.step, values, hyper))
         if selection is None:

@@ -2,13 +2,11 @@
 
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 from toy_experiment import EXPERIMENT, Config, Counted
 
-from seqmodels.train import devices
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import Metric
 from seqmodels.train.devices import data_mesh, place, population_mesh, spread
@@ -25,19 +23,6 @@ def problem(config):
     data = EXPERIMENT.data(config, None)
     batches = dataclasses.replace(data.train, batch_axis=0)
     return Problem(EXPERIMENT.task(config, {}), batches, batches)
-
-
-@pytest.fixture
-def only(monkeypatch):
-    """Pretend that there are fewer devices."""
-    every = jax.devices()
-
-    def choose(count):
-        found = every[:count]
-        monkeypatch.setattr(devices.jax, "devices", lambda *kind: found)
-        monkeypatch.setattr(devices.jax, "device_count", lambda: count)
-
-    return choose
 
 
 def losses(records, split, name, member=None):

@@ -11,6 +11,8 @@ from seqmodels.train.program import Program
 from seqmodels.train.slices import choose_slice, fit_memory
 from seqmodels.train.sweep import Problem, sweep
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 
 def test_all_at_once_on_an_accelerator_few_or_one_on_a_cpu(monkeypatch):
     assert [choose_slice(64, size) for size in (100, 1_000_000)] == [16, 1]

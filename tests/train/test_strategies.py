@@ -73,6 +73,7 @@ def swept(**options):
     )
 
 
+@pytest.mark.usefixtures("one_device")
 def test_halving_leaves_the_others_as_they_were():
     whole, halved = swept(), swept(halve_at=(5, 15))
     dropped = {r["member"]: r["step"] for r in halved.records if r["split"] == "dropped"}
@@ -90,6 +91,7 @@ def test_halving_leaves_the_others_as_they_were():
     assert fates == {**{m: f"dropped at {s}" for m, s in dropped.items()}, winner: "trained to 30"}
 
 
+@pytest.mark.usefixtures("one_device")
 def test_copies_keep_their_lineage():
     found = swept(perturb_every=10)
     copies = [r for r in found.records if r["split"] == "copied"]
@@ -100,12 +102,13 @@ def test_copies_keep_their_lineage():
         fate = next(row.fate for row in found.rows if row.member == copy["member"])
         assert f"from {copy['parent']} at {copy['step']}" in fate
     rates = [r["learning_rate"] for r in found.records if r["split"] == "train" and r["step"] == 30]
-    # A copy after the last step comes too late to be trained.
-    last = {r["member"]: r["learning_rate"] for r in copies if r["step"] < 30}
+    assert {r["step"] for r in copies} == {10, 20}  # not after the last step
+    last = {r["member"]: r["learning_rate"] for r in copies}
     expected = [last.get(member, rate) for member, rate in enumerate(RATES)]
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("one_device")
 def test_flags_that_make_no_sense_together():
     swept = {"learning_rate": np.array(RATES)}
     for options, told in [

@@ -11,6 +11,8 @@ from seqmodels.train.fit import fit, start
 from seqmodels.train.points import SweepOptions
 from seqmodels.train.sweep import Problem, sweep
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 ERROR = Metric("error")
 CONFIG = Config(steps=20, evaluate_every=10, dispatch=5)
 GRID = [{"learning_rate": rate, "seed": seed} for rate in (1e-3, 1e-2) for seed in (0, 1)]

@@ -17,6 +17,8 @@ from seqmodels.train.points import SweepOptions
 from seqmodels.train.run_directory import RunDirectory
 from seqmodels.train.sweep import Problem, sweep
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 GRID = ["--learning-rate", "1e-3", "1e-1", "--units", "2", "3"]
 SMALL = ["--steps", "20", "--evaluate-every", "10", "--dispatch", "10"]
 
