@@ -44,10 +44,10 @@ class Config(ClassifierConfig):
     dev_share: float = 0.05
     """Share of the training curves that is held out as dev."""
 
-    thin: float = 0.3
+    thin: float = 0.0
     """Training loses up to this share of the nights of a curve."""
 
-    fainter: float = 1.5
+    fainter: float = 1.0
     """Training sees errors up to so many times as large, with noise to match."""
 
     farther: float = 0.0
@@ -64,7 +64,7 @@ class Config(ClassifierConfig):
     batch_size: int = 128
     steps: int = 1200
     evaluate_every: int = 300
-    learning_rate: float = 4e-3
+    dropout: float = 0.05
     warmup_steps: float = 50.0
 
     def check(self) -> None:
