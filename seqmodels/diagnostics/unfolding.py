@@ -50,6 +50,6 @@ def draw_unfolding(
         axes.plot(probabilities[:, number], marker="o", markersize=3, label=classes[number])
     axes.axhline(1 / len(classes), color="gray", linewidth=0.8, linestyle="--")
     axes.set_xticks(range(len(words)), words, rotation=90)
-    axes.set(ylim=(-0.02, 1.02), ylabel="probability after this word")
-    axes.legend(fontsize=8)
+    axes.set(ylim=(-0.02, 1.02), ylabel="probability after this step")
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.savefig(path, dpi=130)
