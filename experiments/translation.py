@@ -146,7 +146,14 @@ EXPERIMENT = Experiment(
     about=__doc__ or "",
     hyper=("dropout", "word_dropout", "smoothing"),
     derive=lambda means: {"perplexity": exp(means["nats"])},
-    smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 16, "pairs": 500},
+    smoke={
+        "steps": 20,
+        "evaluate_every": 10,
+        "hidden": 16,
+        "embedding": 16,
+        "pairs": 500,
+        "buckets": 1,
+    },
     commands={
         "evaluate": (ScoreArguments, evaluate),
         "translate": (TranslateArguments, translate),
