@@ -83,13 +83,14 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
 
     parts = read(config)
     extras = series_extras(parts.train, config.patch) if extras is None else extras
-    nearest = neighbour_accuracy(parts.train, parts.dev)
+    asked = "dev" if config.dev_share else "test"  # each training series is its own neighbour
+    nearest = neighbour_accuracy(parts.train, getattr(parts, asked))
     return example_data(
         Splits(*(series_fields(part, extras) for part in parts)),
         config,
         name=config.data or "cylinder, bell, funnel",
         unit="series",
-        baseline=Baseline(nearest, "nearest neighbour on dev"),
+        baseline=Baseline(nearest, f"nearest neighbour on {asked}"),
         extras=extras,
         buckets=config.buckets,
         augment=changes(window(config.window), noise(config.noise)),
