@@ -47,7 +47,7 @@ class Machine:
     debug_nans: bool = False
     """Stop with a traceback at the operation that first makes a NaN."""
 
-    hosts: OmitArgPrefixes[Hosts] = Hosts()  # noqa: RUF009 (frozen)
+    hosts: OmitArgPrefixes[Hosts] = field(default_factory=Hosts)
 
 
 @dataclass(frozen=True)
