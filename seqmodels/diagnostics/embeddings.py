@@ -17,8 +17,8 @@ def nearest(
 ) -> list[tuple[int, float]]:
     """The words whose vectors point most nearly the same way, each with its cosine.
 
-    >>> nearest(np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]]), 0, 1)
-    [(2, 0.7071067811865475)]
+    >>> nearest(np.array([[3.0, 0.0], [0.0, 2.0], [3.0, 4.0]]), 0, 1)
+    [(2, 0.6)]
     """
     lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     cosines = vectors @ vectors[number] / (lengths * lengths[number])

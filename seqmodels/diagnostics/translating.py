@@ -94,6 +94,7 @@ def score(
 ) -> None:
     """BLEU, chrF and exact match of the test part; translations, scores by length, a picture."""
     sides, path = make_sides(run.extras), run.directory.path
+    others = {Path(other).name: saved(other) for other in arguments.beside}
     sources, references = ([pair[side] for pair in pairs] for side in (0, 1))
     found = translations(run, model, sides, sources, arguments)
     hypotheses = [sides.target.join(candidates[0].symbols) for candidates in found]
@@ -105,8 +106,7 @@ def score(
     groups = by_length(sources, hypotheses, references)
     (path / "translations.txt").write_text("".join(text + "\n" for text in hypotheses), "utf-8")
     (path / "by_length.json").write_text(json.dumps(groups, indent=1) + "\n")
-    runs = {path.name: groups} | {Path(other).name: saved(other) for other in arguments.beside}
-    draw_by_length(runs, path / "by_length.png")
+    draw_by_length({path.name: groups} | others, path / "by_length.png")
     print(f"by length of the source in {path / 'by_length.png'}")
 
 
