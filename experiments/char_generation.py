@@ -46,6 +46,9 @@ class Config(FitConfig):
     dropout: float = 0.1
     """Share of each layer's outputs that is dropped in training, the same ones for a window."""
 
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What layers compute in; parameters, sums, states and the loss are float32."""
+
     batch_size: int = 32
     """Parallel streams of text."""
 
@@ -88,9 +91,8 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
         extras = {"vocabulary": build_vocabulary("".join(texts)).to_dict()}
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
-    streams, length = config.batch_size, config.length
-    few = 8  # streams to measure on, since each begins without context
-    windows = training_windows(train, streams, length, seed=config.seed, name="the training text")
+    batch, length, few = config.batch_size, config.length, 8  # few begin without context
+    windows = training_windows(train, batch, length, seed=config.seed, name="the training text")
     dev_windows = evaluation_windows(dev, few, length, name="the dev text")
     unigram, bigram = ngram_nats(train, dev, len(vocabulary))
     return Data(
@@ -115,7 +117,7 @@ def model(config: Config, extras: dict[str, Any], dropout_rate: Any = 0.0):
     if config.cell not in CELLS:
         raise UserError(f"--cell {config.cell} is unknown: choose from {', '.join(CELLS)}")
     sizes = [config.embedding] + [config.hidden] * config.layers
-    cells = [CELLS[config.cell](*size) for size in pairwise(sizes)]
+    cells = [CELLS[config.cell](*size, dtype=config.precision) for size in pairwise(sizes)]
     noisy = [dropout(cell, outputs=dropout_rate) for cell in cells]
     symbols = len(extras["vocabulary"]["symbols"])
     return language_model(stack(*noisy), config.embedding, symbols, tied=config.tied)
@@ -166,8 +168,7 @@ def inspect(run: Run, arguments: InspectArguments) -> None:
     from seqmodels.diagnostics import activations as look
 
     text = read_documents(arguments.text)[0].text if arguments.text else read(run.config).dev
-    text = text[: arguments.read]
-    tokens = Vocabulary.from_dict(run.extras["vocabulary"]).encode(text)
+    tokens = Vocabulary.from_dict(run.extras["vocabulary"]).encode(text := text[: arguments.read])
     reader = model(run.config, run.extras)
     states = look.activations(reader.step, run.params, reader.start(run.params, ()), tokens)
     panels, last = [], slice(-arguments.shown, None)

@@ -3,11 +3,14 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import matplotlib.image
+import numpy as np
 import pytest
 
 from experiments.char_generation import EXPERIMENT
@@ -71,6 +74,27 @@ def test_the_default_text_is_the_python_library(run, monkeypatch):
     assert code == 0
     assert "dev " in output
     assert "test " not in output  # it has none
+
+
+def test_layers_compute_in_bfloat16_and_all_else_in_float32(run):
+    config = EXPERIMENT.config(data="text.txt", hidden=16, embedding=8, length=8, batch_size=4)
+    data, found = EXPERIMENT.data(config, None), {}
+    for precision in ("float32", "bfloat16"):
+        task = EXPERIMENT.task(replace(config, precision=precision), data.extras)
+        params, batch = task.init(jax.random.key(0)), data.train(0)
+        memory = task.memory(params, batch)
+
+        @jax.jit
+        def step(params, memory, batch, task=task):
+            return jax.value_and_grad(task.loss, has_aux=True)(params, {}, memory, batch, None)
+
+        (loss, (memory, _)), grads = step(params, memory, batch)
+        assert all(x.dtype == jnp.float32 for x in jax.tree.leaves((loss, memory, grads)))
+        program = str(jax.make_jaxpr(step)(params, memory, batch))
+        assert ("bf16" in program) == (precision == "bfloat16")
+        found[precision] = loss
+    assert found["bfloat16"] != found["float32"]
+    np.testing.assert_allclose(found["bfloat16"], found["float32"], rtol=1e-2)
 
 
 def test_sampling_goes_on_from_the_prime(run):
