@@ -79,3 +79,5 @@ class EncoderDecoderConfig(FitConfig):
             )
         if not (0 <= self.dropout < 1 and 0 <= self.word_dropout < 1 and 0 <= self.scheduled <= 1):
             raise UserError("--dropout, --word-dropout and --scheduled are shares: give 0 to 1")
+        if self.reverse and self.bidirectional:
+            raise UserError("--reverse: the encoder reads both ways; add --no-bidirectional")

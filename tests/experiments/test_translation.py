@@ -96,6 +96,7 @@ def test_draws_where_it_looked(trained, capsys):
         (["--data", "missing"], "--data missing"),
         (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
         (["--dropout", "1"], "--dropout"),
+        (["--reverse"], "add --no-bidirectional"),
         (["translate", "RUN", "--input", "missing"], "cannot read missing"),
         (["translate", "RUN", "one", "--beam", "0"], "--beam must be 1 or more"),
         (["translate", "RUN", "one", "--best", "9"], "--best"),
