@@ -24,10 +24,12 @@ class Affine(NamedTuple):
 
 
 def compose(first: Affine, then: Affine) -> Affine:
+    """``then`` after ``first``, each ``h -> a h + b``."""
     return Affine(first.a * then.a, then.a * first.b + then.b)
 
 
 def compose_log(first: Affine, then: Affine) -> Affine:
+    """The same of logarithms: ``h -> logaddexp(a + h, b)``."""
     return Affine(first.a + then.a, jnp.logaddexp(then.a + first.b, then.b))
 
 

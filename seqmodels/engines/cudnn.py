@@ -116,11 +116,13 @@ def recurrence(
 
 
 def save(weights: Params, xs: Array, carry: Carry, lengths: Array) -> tuple:
+    """``recurrence``, and what its backward pass needs."""
     out, reserve = forwards(weights, xs, carry, lengths)
     return out, (weights, xs, carry, lengths, out[0], reserve)
 
 
 def pull(saved: tuple, cotangents: tuple) -> tuple:
+    """The cotangents of weights, inputs and carry; lengths have none."""
     return *backwards(saved, cotangents), None
 
 
@@ -158,6 +160,7 @@ def fallback(weights: Params, xs: Array, carry: LSTMCarry, lengths: Array) -> tu
 
 @forwards.def_vmap
 def forwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
+    """Under ``vmap`` the fallback runs, since a kernel launch knows one set of weights."""
     one = jax.tree.map(lambda a, many: a[0] if many else a, list(inputs), batched)
     reserve = jax.eval_shape(forwards.fun, *one)[1]
     out = (
@@ -169,6 +172,8 @@ def forwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
 
 @backwards.def_vmap
 def backwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
+    """The backward pass of the same fallback."""
+
     def one(saved: tuple, cotangents: tuple) -> tuple:
         weights, xs, carry, lengths, _, _ = saved
         run = lambda weights, xs, carry: fallback(weights, xs, carry, lengths)  # noqa: E731

@@ -149,11 +149,13 @@ def forwards(
 
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
+    """``recurrence``, and what its backward pass needs."""
     carry, (ys, kept) = forwards(static, params, sequence, carry, start, keep=True)
     return (ys, carry), (params, sequence, kept, start, clip)
 
 
 def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tuple:
+    """The cotangents of all arguments of ``recurrence``, chunk by chunk from the end."""
     params, sequence, kept, start, clip = saved
     dys, dcarry = cotangents
     form, pullback = static.form, static.pullback

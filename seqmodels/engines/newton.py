@@ -170,6 +170,7 @@ def own_units(hidden: Float[Array, "*B H"], kernel: Float[Array, "*N H1 GH"]) ->
 
 @own_units.defjvp
 def own_units_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """A derivative that knows of each unit's effect on itself alone."""
     (hidden, kernel), (dhidden, _) = primals, tangents
     units, a = kernel.shape[-2], recur(hidden, kernel)
     gates = kernel.reshape(*kernel.shape[:-1], -1, units)
@@ -237,10 +238,12 @@ def implicit(
 
 
 def implicit_forwards(static, given, settled, news):
+    """The states as they settled, and what the backward pass needs."""
     return settled, (given, settled)
 
 
 def implicit_backwards(static: Static, saved: tuple, cotangents: Array) -> tuple:
+    """The implicit function theorem: one linear solve backwards through time."""
     given, settled = saved
     system = System(static, given)
     return None, None, solve_backwards(system, system.befores(settled), cotangents).states

@@ -67,6 +67,7 @@ def _introduce(
 
 
 def baseline_line(data: Data) -> str:
+    """What a model has to beat, in words."""
     return f"{data.baseline.value:.4f} ({data.baseline.name})"
 
 
