@@ -1,5 +1,6 @@
 """Every notebook runs, at smoke size, and is kept with the outputs of a whole run."""
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,7 @@ def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
 @pytest.mark.filterwarnings("default")
 def test_runs(notebook: nbformat.NotebookNode, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SEQMODELS_SMOKE", "1")
+    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1"))
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": ROOT}})
     client.execute()
 

@@ -16,17 +16,24 @@ from seqmodels.data.ragged import Padded, Ragged, pad
 from seqmodels.errors import UserError
 
 Fields = Mapping[str, np.ndarray | Ragged]
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Host batches by step number; epoch e is the steps from ``e * steps_per_epoch`` on."""
+    """Host batches by step number; epoch e is the steps from ``e * steps_per_epoch`` on.
 
-    at: Callable[[int], Any]
+    ``at(step, part)`` makes some rows of a batch of ``rows(step)``, which is all that a host reads
+    where several share it; ``batch_axis`` is a prefix of a batch that tells where its rows lie.
+    """
+
+    at: Callable[[int, slice], Any]
     steps_per_epoch: int
+    rows: Callable[[int], int]
+    batch_axis: Any
 
-    def __call__(self, step: int) -> Any:
-        return self.at(step)
+    def __call__(self, step: int, part: slice = ALL) -> Any:
+        return self.at(step, part)
 
 
 class Batch(NamedTuple):
@@ -47,6 +54,17 @@ class _Bucket(NamedTuple):
     size: int
     steps: int
     lengths: dict[str, int]
+
+
+def batch_part(batch: Batch, part: slice) -> Batch:
+    """Some rows of a batch."""
+    fields = {
+        name: Padded(*(leaf[:, part] for leaf in field))
+        if isinstance(field, Padded)
+        else field[part]
+        for name, field in batch.fields.items()
+    }
+    return Batch(fields, batch.rows[part], batch.weight[part])
 
 
 def example_batches(
@@ -76,12 +94,16 @@ def example_batches(
     plan = lru_cache(maxsize=2)(lambda epoch: _plan(shapes, seed, run, epoch))
     steps = sum(shape.steps for shape in shapes)
 
-    def at(step: int) -> Batch:
+    def chosen(step: int) -> tuple[_Bucket, np.ndarray]:
         epoch, position = divmod(step, steps)
-        bucket, rows = plan(epoch)[position]
-        return _gather(fields, rows, bucket.lengths)
+        return plan(epoch)[position]
 
-    return Batches(at, steps)
+    def at(step: int, part: slice) -> Batch:
+        bucket, rows = chosen(step)
+        return _gather(fields, rows[part], bucket.lengths)
+
+    axes = {name: int(isinstance(field, Ragged)) for name, field in fields.items()}
+    return Batches(at, steps, lambda step: len(chosen(step)[1]), Batch._make((axes, 0, 0)))
 
 
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:

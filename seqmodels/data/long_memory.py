@@ -172,6 +172,9 @@ def problem_batches(name: str, length: int, rows: int, steps: int, key: tuple[in
         raise UserError(f"--length {length}: {name} needs {problem.shortest} or more")
     if rows < 1:
         raise UserError("--batch-size must be 1 or more")
-    return Batches(
-        lambda step: problem.draw(np.random.default_rng([*key, step]), length, rows), steps
-    )
+
+    def at(step: int, part: slice) -> Examples:
+        inputs, targets = problem.draw(np.random.default_rng([*key, step]), length, rows)
+        return Examples(inputs[:, part], targets[:, part])
+
+    return Batches(at, steps, lambda step: rows, batch_axis=1)

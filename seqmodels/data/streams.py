@@ -45,13 +45,13 @@ def training_windows(
         )
     spare = pairs - steps * batch_size * length
 
-    def at(step: int) -> Window:
+    def at(step: int, part: slice) -> Window:
         epoch, position = divmod(step, steps)
         offset = 0 if seed is None else np.random.default_rng([seed, epoch]).integers(spare + 1)
-        starts = offset + np.arange(batch_size) * steps * length
+        starts = (offset + np.arange(batch_size) * steps * length)[part]
         return _window(tokens, starts, starts + steps * length, position, length)
 
-    return Batches(at, steps)
+    return Batches(at, steps, lambda step: batch_size, batch_axis=1)
 
 
 def evaluation_windows(
@@ -66,7 +66,11 @@ def evaluation_windows(
     starts = np.arange(batch_size) * share
     stops = np.minimum(starts + share, pairs)
     steps = -(-share // length)
-    return Batches(lambda step: _window(tokens, starts, stops, step % steps, length), steps)
+
+    def at(step: int, part: slice) -> Window:
+        return _window(tokens, starts[part], stops[part], step % steps, length)
+
+    return Batches(at, steps, lambda step: batch_size, batch_axis=1)
 
 
 def _check(batch_size: int, length: int) -> None:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from seqmodels.data.batching import Batch
-from seqmodels.data.ragged import Padded
+from seqmodels.data.batching import Batch, batch_part
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
 
@@ -66,7 +65,7 @@ def best(
 
 def costs(run: Any, batch: Batch, repeats: int = 20) -> dict[str, float]:
     """Parameters of a run's model, and the median time that one example takes."""
-    one = single(batch)
+    one = batch_part(batch, slice(1))
     measure = jax.jit(run.task.measure)
     arguments = run.params, run.hyper, run.task.memory(run.params, one), one
     jax.block_until_ready(measure(*arguments))
@@ -77,15 +76,3 @@ def costs(run: Any, batch: Batch, repeats: int = 20) -> dict[str, float]:
         times.append(time.perf_counter() - begin)
     sizes = [leaf.size for leaf in jax.tree.leaves(run.params)]
     return {"params": float(sum(sizes)), "latency_ms": 1e3 * float(np.median(times))}
-
-
-def single(batch: Batch) -> Batch:
-    """The first example of a batch as a batch of one."""
-
-    def first(field: Any) -> Any:
-        if isinstance(field, Padded):
-            return Padded(field.values[:, :1], field.mask[:, :1])
-        return field[:1]
-
-    fields = {name: first(field) for name, field in batch.fields.items()}
-    return Batch(fields, batch.rows[:1], batch.weight[:1])

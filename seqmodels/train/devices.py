@@ -23,10 +23,16 @@ from seqmodels.types import PyTree
 
 
 def data_mesh(batches: Any) -> Mesh | None:
-    """All devices on the ``data`` axis; None where there is one, or the batch axis is not told."""
-    if jax.device_count() == 1 or _batch_axis(batches) is None:
+    """Devices on the ``data`` axis; None where one is enough, or the batch axis is not told.
+
+    One host takes as many of its devices as divide the rows of the first batch; several take all.
+    """
+    count = jax.device_count()
+    if count == 1 or _batch_axis(batches) is None:
         return None
-    return _mesh(1, jax.device_count())
+    if jax.process_count() == 1 and hasattr(batches, "rows"):
+        count = math.gcd(count, batches.rows(0))
+    return None if count == 1 else _mesh(1, count)
 
 
 def population_mesh(members: int, batches: Any) -> Mesh | None:
@@ -46,20 +52,40 @@ def _batch_axis(batches: Any) -> PyTree:
     return getattr(batches, "batch_axis", None)
 
 
-def place(chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None) -> PyTree:
-    """Put a stacked chunk on the device, or its batch axis over the ``data`` axis of the mesh."""
+def own_rows(rows: int, mesh: Mesh | None) -> slice:
+    """The rows of a batch that lie on this host's devices; all, where they are not shared out."""
+    hosts = jax.process_count()
+    if mesh is None or mesh.shape["population"] > 1 or rows % mesh.shape["data"]:
+        return slice(0, rows)
+    share = rows // hosts
+    return slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+
+
+def place(
+    chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None, rows: int | None = None
+) -> PyTree:
+    """Put a stacked chunk on the device, or its batch axis over the ``data`` axis of the mesh.
+
+    The chunk holds whole batches, or with ``rows`` the ``own_rows`` of batches of that many.
+    """
     if mesh is None:
         return jax.device_put(chunk)
     if batch_axis is None:
         return replicate(chunk, mesh)
 
-    def sharding(leaf: Any, axis: int) -> NamedSharding:
-        divides = leaf.shape[axis + 1] % mesh.shape["data"] == 0
-        spec = [None] * (axis + 1) + ["data"] if divides else []
-        return NamedSharding(mesh, PartitionSpec(*spec))
+    def put(leaf: Any, axis: int) -> jax.Array:
+        axis, shape = axis + 1, list(leaf.shape)
+        whole = shape[axis] if rows is None else rows
+        divides = whole % mesh.shape["data"] == 0
+        sharding = NamedSharding(
+            mesh, PartitionSpec(*[None] * axis, "data") if divides else PartitionSpec()
+        )
+        if whole == shape[axis]:
+            return _lay(leaf, sharding)
+        shape[axis] = whole
+        return jax.make_array_from_process_local_data(sharding, leaf, tuple(shape))
 
-    axes = jax.tree.broadcast(batch_axis, chunk)
-    return jax.tree.map(_lay, chunk, jax.tree.map(sharding, chunk, axes))
+    return jax.tree.map(put, chunk, jax.tree.broadcast(batch_axis, chunk))
 
 
 def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:

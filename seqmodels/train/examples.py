@@ -1,11 +1,12 @@
 """``Data`` from three splits of examples that each have an answer of their own."""
 
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from seqmodels.data.augmentation import Augment
-from seqmodels.data.batching import Batch, Batches, example_batches
+from seqmodels.data.batching import Batch, Batches, batch_part, example_batches
 from seqmodels.data.splits import Splits
 from seqmodels.train.experiment import Baseline, Data
 
@@ -63,10 +64,11 @@ def example_data(
 def augmented(batches: Batches, augment: Augment, seed: int) -> Batches:
     """Each batch changed, by random numbers that depend on the seed and the step alone."""
 
-    def at(step: int) -> Batch:
-        return augment(batches(step), np.random.default_rng([seed, 1, step]))
+    def at(step: int, part: slice) -> Batch:
+        changed = augment(batches(step), np.random.default_rng([seed, 1, step]))
+        return batch_part(changed, part)
 
-    return Batches(at, batches.steps_per_epoch)
+    return replace(batches, at=at)
 
 
 def majority(fields: Splits) -> Baseline:

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
 
-from seqmodels.train.devices import place
+from seqmodels.train.devices import own_rows, place
 from seqmodels.types import PyTree
 
 T = TypeVar("T")
@@ -24,7 +24,8 @@ class Batches(Protocol):
     """Training data: step number -> one host batch, so that data position and step are one.
 
     ``batch_axis`` (optional attribute) is a prefix pytree of a batch that tells the batch axis of
-    each leaf; it lets several devices share a batch.
+    each leaf; it lets several devices share a batch.  With ``rows(step)`` and a second argument,
+    the slice of rows to make, each of several hosts makes only its own (``data.batching``).
     """
 
     @property
@@ -39,7 +40,9 @@ def shape_of(batch: PyTree) -> Any:
     return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
 
 
-def pieces(batches: Callable[[int], PyTree], start: int, stop: int) -> Iterator[list[PyTree]]:
+def pieces(
+    batches: Callable[[int], T], start: int, stop: int, key: Callable[[T], Any] = shape_of
+) -> Iterator[list[T]]:
     """Batches ``start..stop`` cut where shapes change.
 
     A piece is the whole window, or else a power of two long: a scan is compiled for each length,
@@ -47,7 +50,7 @@ def pieces(batches: Callable[[int], PyTree], start: int, stop: int) -> Iterator[
     a resumed run cuts as the uninterrupted one.
     """
     window = [batches(step) for step in range(start, stop)]
-    runs = [list(run) for _, run in groupby(window, key=shape_of)]
+    runs = [list(run) for _, run in groupby(window, key=key)]
     for run in runs:
         while run:
             size = len(run) if len(runs) == 1 else 1 << (len(run).bit_length() - 1)
@@ -69,17 +72,33 @@ def stack(batches: Sequence[PyTree]) -> PyTree:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
 
 
+class Own(NamedTuple):
+    """This host's part of a batch of ``rows`` rows; None where it makes the whole batch."""
+
+    batch: PyTree
+    rows: int | None
+
+
 @contextmanager
 def feed(
     batches: Batches, start: int, stop: int, dispatch: int, every: int = 1 << 60, mesh=None
 ) -> Iterator[Iterator[tuple[PyTree, int]]]:
     """Chunks of up to ``dispatch`` steps from ``start`` to ``stop``, each with its size."""
 
+    made: Any = batches
+
+    def own(step: int) -> Own:
+        if not hasattr(made, "rows"):
+            return Own(made(step), None)
+        rows = made.rows(step)
+        return Own(made(step, own_rows(rows, mesh)), rows)
+
     def chunks() -> Iterator[tuple[PyTree, int]]:
         axis = getattr(batches, "batch_axis", None)
         for window in windows(start, stop, dispatch, every):
-            for piece in pieces(batches, *window):
-                yield place(stack(piece), mesh, axis), len(piece)
+            for piece in pieces(own, *window, key=lambda one: (shape_of(one.batch), one.rows)):
+                chunk = stack([one.batch for one in piece])
+                yield place(chunk, mesh, axis, piece[0].rows), len(piece)
 
     ready = prefetch(chunks())
     try:

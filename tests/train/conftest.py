@@ -1,20 +1,13 @@
-"""Fewer devices than the eight that all tests have."""
+"""How many devices a test of the trainer has."""
 
-import jax
 import pytest
+from few_devices import pretend
 
 
 @pytest.fixture
 def only(monkeypatch):
-    """Pretend that there are so many devices."""
-    every = jax.devices()
-
-    def choose(count):
-        found = every[:count]
-        monkeypatch.setattr(jax, "devices", lambda *kind: found)
-        monkeypatch.setattr(jax, "device_count", lambda: count)
-
-    return choose
+    """``only(count)``: pretend that there are so many devices."""
+    return lambda count: pretend(monkeypatch, count)
 
 
 @pytest.fixture

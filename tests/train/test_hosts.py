@@ -1,20 +1,20 @@
 """Two processes train as one: the same losses, a lost host, a checkpoint that one or two resume."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hosts_experiment import EXPERIMENT
 
-from seqmodels.train.config import Metric
 from seqmodels.train.fit import fit
+from seqmodels.train.run_directory import RunDirectory
 
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = {
@@ -23,7 +23,20 @@ ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
 }
 ENVIRONMENT.pop("XLA_FLAGS", None)  # one device a process
-SMALL = ["--steps", "20", "--evaluate-every", "5", "--dispatch", "5"]
+SMALL = ["--steps", "20", "--evaluate-every", "5", "--dispatch", "5", "--data", "text.txt"]
+SMALL += [
+    "--layers",
+    "1",
+    "--hidden",
+    "8",
+    "--embedding",
+    "4",
+    "--batch-size",
+    "4",
+    "--length",
+    "8",
+]
+RUN = Path("runs", "char_generation", "pair")
 
 
 def together(folder, *flags):
@@ -53,8 +66,9 @@ def finish(processes):
 def folder(tmp_path_factory):
     """A run of two processes that was cut short when a host was lost."""
     folder = tmp_path_factory.mktemp("hosts")
+    (folder / "text.txt").write_text("".join(f"line {n} of {n * n}\n" for n in range(400)))
     pair = together(folder, "--name", "pair", *SMALL, "--delay", "0.2")
-    seals = folder / "runs" / "toy" / "pair" / "checkpoints"
+    seals = folder / RUN / "checkpoints"
     deadline = time.monotonic() + 280
     while not list(seals.glob("*/seal.json")):
         assert time.monotonic() < deadline
@@ -68,20 +82,20 @@ def folder(tmp_path_factory):
 
 
 def test_two_resume_what_two_began(folder):
-    said = finish(together(folder, "--resume", "runs/toy/pair", "--delay", "0"))
-    assert "say runs/toy/pair" in said[0]
-    assert "error" not in said[1]  # the first host alone speaks
-    config = EXPERIMENT.config(steps=20, evaluate_every=5, dispatch=5)
-    data = EXPERIMENT.data(config, None)
-    task, numbers = EXPERIMENT.task(config, data.extras), EXPERIMENT.numbers(config)
-    whole = fit(task, data.train, config, dev=data.dev, metric=Metric("error"), numbers=numbers)
-    lines = (folder / "runs" / "toy" / "pair" / "metrics.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
+    said = finish(together(folder, "--resume", RUN, "--delay", "0"))
+    assert f"sample {RUN}" in said[0]
+    assert "nats" not in said[1]  # the first host alone speaks
+    directory = RunDirectory(folder / RUN)
+    config = replace(directory.config(EXPERIMENT.config), data=str(folder / "text.txt"))
+    data, numbers = EXPERIMENT.data(config, None), EXPERIMENT.numbers(config)
+    options = {"dev": data.dev, "metric": EXPERIMENT.metric, "numbers": numbers}
+    whole = fit(EXPERIMENT.task(config, data.extras), data.train, config, **options)
+    records = directory.records()
     assert [r["step"] for r in records] == [r["step"] for r in whole.records]
-    errors = [[r["error"] for r in each] for each in (records, whole.records)]
-    np.testing.assert_allclose(*errors, rtol=1e-5)
+    nats = [[r["nats"] for r in each] for each in (records, whole.records)]
+    np.testing.assert_allclose(*nats, rtol=1e-5)
 
 
 def test_one_resumes_what_two_made(folder):
-    (said,) = finish([run(folder, "--resume", "runs/toy/pair", "--steps", "25")])
+    (said,) = finish([run(folder, "--resume", RUN, "--steps", "25")])
     assert "step 25" in said
