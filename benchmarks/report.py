@@ -6,7 +6,7 @@ import platform
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,22 @@ def environment() -> Row:
         "model": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "malloc": os.environ.get("GLIBC_TUNABLES", ""),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": {name: installed(name) for name in LIBRARIES},
     }
 
 
+def installed(library: str) -> str | None:
+    """Its version; None where it is missing."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
 def cpu_model() -> str:
-    """The processor's name and its widest vectors."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    """The processor's name and its widest vectors, as Linux tells them."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
     facts = {
         key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
     }
