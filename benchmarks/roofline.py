@@ -44,6 +44,7 @@ def measured(cores: int) -> Iterator[dict[str, Any]]:
 
 
 def rate(name: str, cores: int, value: float, unit: str) -> dict[str, Any]:
+    """A row."""
     row = {"rate": name, "cores": cores, "value": value, "unit": unit}
     return {"name": f"{name} on {cores}"} | row
 

@@ -66,6 +66,7 @@ class Piece(NamedTuple):
 
 
 def main(config: Config) -> None:
+    """Measure what is asked for, saving each piece, and print all that the file holds."""
     from benchmarks import report, tables
 
     unknown = set(config.variants) - set(VARIANTS)
@@ -83,12 +84,14 @@ def main(config: Config) -> None:
 
 
 def grid(config: Config) -> Iterator[Piece]:
+    """Each case of the grid, with both passes."""
     for case in cases(config):
         rows = tuple((case.name, kind, config.clock) for kind in config.passes)
         yield Piece("rows", case.name, rows, partial(rows_of, case, config))
 
 
 def systems(config: Config) -> Iterator[Piece]:
+    """Each whole step, and the search."""
     from benchmarks.systems import SYSTEMS, measure
 
     for system in SYSTEMS:
@@ -98,6 +101,7 @@ def systems(config: Config) -> Iterator[Piece]:
 
 
 def roofline(config: Config) -> Iterator[Piece]:
+    """The rates on one core and on all."""
     from benchmarks.roofline import rates
 
     for cores in sorted({1, len(os.sched_getaffinity(0))}):
@@ -107,6 +111,7 @@ def roofline(config: Config) -> Iterator[Piece]:
 
 
 def startup(config: Config) -> Iterator[Piece]:
+    """Start-up and dispatch."""
     from benchmarks.startup import MEASURES
 
     for name, make in MEASURES.items():

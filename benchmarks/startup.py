@@ -55,11 +55,13 @@ def seconds_of(script: str, **environment: str) -> float:
 
 
 def imports() -> list[Row]:
+    """The least of three: what else runs only adds to it."""
     value = min(seconds_of(IMPORT) for _ in range(3))
     return [{"name": "import", "value": value, "unit": "s", "bar": 1.0}]
 
 
 def first_steps() -> list[Row]:
+    """Cold, then with the cache that the cold one left."""
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = (seconds_of(FIRST, JAX_COMPILATION_CACHE_DIR=cache) for _ in range(2))
     bars = {"first step, cold": (cold, 10.0), "first step, warm": (warm, 3.0)}
@@ -97,6 +99,7 @@ def experiment(steps: int):
 
 
 def clocks() -> tuple[float, float]:
+    """Now, on the wall and of the processor."""
     return time.perf_counter(), time.process_time()
 
 

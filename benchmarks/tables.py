@@ -25,10 +25,12 @@ class Bar(NamedTuple):
 
 
 def jax_bar(cell: str, kind: str) -> Bar:
+    """Beside the fastest JAX peer at each size."""
     return Bar(0.90 if kind == "forward" else 0.80, 1.0)
 
 
 def pytorch_bar(cell: str, kind: str) -> Bar:
+    """Beside PyTorch."""
     return Bar(None if kind == "forward" else 0.90 if cell == "lstm" else 0.75, 1.3)
 
 
@@ -44,6 +46,7 @@ def against_jax(candidates: dict[str, Row]) -> Row | None:
 
 
 def against_pytorch(candidates: dict[str, Row]) -> Row | None:
+    """Our ratio to PyTorch."""
     return candidates["pytorch"]["ours_over_it"] if "pytorch" in candidates else None
 
 
@@ -176,10 +179,12 @@ def startup(rows: list[Row]) -> Iterator[str]:
 
 
 def variant_of(row: Row) -> str:
+    """Which of ``VARIANTS`` a row is of."""
     return Case(**row["case"]).variant
 
 
 def size_of(row: Row) -> str:
+    """B, T, H."""
     return ", ".join(str(row["case"][name]) for name in ("batch", "length", "hidden"))
 
 
@@ -199,10 +204,12 @@ def memory_text(found: dict[str, Row]) -> str:
 
 
 def head(*titles: str) -> list[str]:
+    """The first two lines of a table."""
     return [line(*titles), line(*(["---"] * len(titles)))]
 
 
 def line(*cells: object) -> str:
+    """A line of a table."""
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -44,6 +44,8 @@ class Characters(nnx.Module):
 
 @nnx.jit
 def step(model: Characters, optimizer: nnx.Optimizer, carries: list[Any], window: jax.Array):
+    """One update; the carries it leaves."""
+
     def loss(model: Characters):
         logits, ends = model(window[:-1], carries)
         nats = optax.softmax_cross_entropy_with_integer_labels(logits, window[1:])
@@ -55,6 +57,7 @@ def step(model: Characters, optimizer: nnx.Optimizer, carries: list[Any], window
 
 
 def char(system: System) -> Callable[[], Any]:
+    """Windows of text, the state carried on, no dropout."""
     model = Characters(system, nnx.Rngs(0))
     rule = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3, weight_decay=0.0))
     advance = nnx.cached_partial(step, model, nnx.Optimizer(model, rule, wrt=nnx.Param))

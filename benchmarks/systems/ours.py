@@ -50,6 +50,7 @@ def training(task: Task, config: FitConfig, numbers: dict[str, float], batches: 
 
 
 def char(system: System) -> Call:
+    """Windows of text, the state carried on, no dropout."""
     config = char_generation.Config(
         cell=system.cell, layers=system.layers, hidden=system.hidden, dropout=0.0
     )
@@ -63,6 +64,7 @@ def char(system: System) -> Call:
 
 
 def classifier(system: System) -> Call:
+    """Padded texts, read in both directions, summed up by their mean."""
     size = system.hidden
     config = sentiment.Config(
         cell=system.cell, pool=("mean",), dropout=0.1, hidden=size, embedding=size
@@ -76,6 +78,7 @@ def classifier(system: System) -> Call:
 
 
 def translation_config(system: System) -> translation.Config:
+    """A GRU in both directions, additive attention, a GRU."""
     size, feeding = system.hidden, system.feeding
     return translation.Config(
         cell="gru", feeding=feeding, dropout=0.1, hidden=size, embedding=size, score=size
@@ -83,6 +86,7 @@ def translation_config(system: System) -> translation.Config:
 
 
 def translation_training(system: System) -> Call:
+    """Padded pairs, the target by teacher forcing."""
     config = translation_config(system)
     task = translation_task(lambda rates: model(config, system, rates))
     source, target = sequences(system, 0), targets(system)
@@ -109,6 +113,7 @@ def beam(system: System) -> Call:
 
 
 def model(config: translation.Config, system: System, rates: dict[str, Any]) -> EncoderDecoder:
+    """Encoder and decoder, with the rates that training reads from ``hyper``."""
     count = SYMBOLS[system.system]
     return configured(config, (count, count), rates)
 
@@ -126,6 +131,7 @@ def batch(system: System, fields: dict[str, Any]) -> Batch:
 
 
 def symbols(system: System) -> list[str]:
+    """A vocabulary of the right size."""
     return [str(n) for n in range(SYMBOLS[system.system])]
 
 

@@ -47,6 +47,7 @@ def training(
 
 
 def numbers(array: np.ndarray) -> torch.Tensor:
+    """Integers as PyTorch indexes with them."""
     return torch.from_numpy(np.array(array, np.int64))
 
 
@@ -66,6 +67,7 @@ class Characters(torch.nn.Module):
 
 
 def char(system: System) -> Call:
+    """Windows of text, the state carried on, no dropout."""
     model, carry = Characters(system), None
 
     def loss(window: torch.Tensor) -> torch.Tensor:
@@ -96,6 +98,7 @@ class Classifier(torch.nn.Module):
 
 
 def classifier(system: System) -> Call:
+    """Packed texts."""
     model, found = Classifier(system), sequences(system, 0)
 
     def loss(tokens: torch.Tensor, lengths: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -170,6 +173,7 @@ class Translator(torch.nn.Module):
 
 
 def translation(system: System) -> Call:
+    """Packed sources, the target by teacher forcing."""
     model = Translator(system, stepwise=False)
 
     def loss(source: torch.Tensor, lengths: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
