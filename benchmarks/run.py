@@ -1,19 +1,22 @@
-"""Time this library against its peers and print ratios (below 1: this library is faster).
+"""Time this library against its peers, print tables and save them (below 1: we are faster).
 
-python -m benchmarks                         the eight sizes, three cells, both passes
-python -m benchmarks --cells lstm --sizes 32,128,128 --seconds 1 --peers pytorch flax_nnx
-python -m benchmarks --variants masked layers bidirectional bfloat16 members
+python -m benchmarks                         everything, about 25 minutes on two quiet cores
+python -m benchmarks --resume                what is missing of it
+python -m benchmarks --parts grid --cells lstm --sizes 32,128,128 --peers pytorch flax_nnx
+python -m benchmarks --parts grid --variants masked layers --seconds 1
 """
 
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import tyro
 
-from benchmarks.cases import SIZES, VARIANTS, Case, make_case, make_data
+from benchmarks.cases import SIZES, VARIANT_SIZES, VARIANTS, Case, make_case, make_data
 from benchmarks.peers import PEERS
 
 PASSES = ("forward", "gradient")
@@ -23,11 +26,19 @@ PASSES = ("forward", "gradient")
 class Config:
     """What to measure."""
 
-    cells: tuple[str, ...] = ("rnn", "lstm", "gru")
-    """Recurrences."""
-    sizes: tuple[str, ...] = tuple(",".join(map(str, size)) for size in SIZES)
-    """Sizes, each as batch,length,hidden."""
-    variants: tuple[str, ...] = ("plain",)
+    parts: tuple[Literal["grid", "systems", "roofline", "startup"], ...] = (
+        "grid",
+        "systems",
+        "roofline",
+        "startup",
+    )
+    """Recurrences alone; whole training steps and beam search; what the machine can do; start-up
+    and dispatch."""
+    cells: tuple[str, ...] = ()
+    """Recurrences; none: rnn, lstm, gru, and of variants lstm and gru."""
+    sizes: tuple[str, ...] = ()
+    """Sizes, each as batch,length,hidden; none: all eight, and of variants two."""
+    variants: tuple[str, ...] = VARIANTS
     """Any of plain, masked, layers, bidirectional, bfloat16, members."""
     passes: tuple[str, ...] = PASSES
     """Forward, and gradient (which is forward and backward)."""
@@ -38,38 +49,86 @@ class Config:
     clock: Literal["wall", "cpu"] = "wall"
     """Time that passes, or processor time of all threads (which other load leaves alone)."""
     seconds: float = 2.0
-    """Time for one row of the table; at least five rounds are run."""
+    """Time for one row of the table; at least eight rounds are run."""
     output: Path = Path("runs/benchmarks/results.json")
-    """Where rows are merged into; nothing else is overwritten."""
+    """Where rows are merged into as they are made; nothing else is overwritten."""
+    resume: bool = False
+    """Leave out what the output has already."""
+
+
+class Piece(NamedTuple):
+    """What is measured and saved in one go."""
+
+    section: str
+    name: str
+    rows: tuple[tuple, ...]  # identities, as ``report.identity`` has them
+    make: Callable[[], list[dict]]
 
 
 def main(config: Config) -> None:
-    from benchmarks.report import merge, show, summary
+    """Measure what is asked for, saving each piece, and print all that the file holds."""
+    from benchmarks import report, tables
 
-    rows = []
-    for case in cases(config):
-        found = rows_of(case, config)
-        rows += found
-        if found:
-            merge(config.output, found)
-    if rows:
-        show(rows)
-        print("\n".join(summary(rows)))
-        print(f"saved: {config.output}")
-
-
-def cases(config: Config) -> list[Case]:
-    """Every combination that was asked for."""
     unknown = set(config.variants) - set(VARIANTS)
     if unknown:
         raise SystemExit(f"--variants: {sorted(unknown)} unknown, choose from {VARIANTS}")
-    sizes = [tuple(int(n) for n in size.split(",")) for size in config.sizes]
-    return [
-        make_case(cell, (size[0], size[1], size[2]), variant)
-        for cell in config.cells
-        for variant in config.variants
-        for size in sizes
-    ]
+    begin = time.perf_counter()
+    for part in config.parts:
+        for piece in PIECES[part](config):
+            have = map(report.identity, report.saved(config.output).get(piece.section, []))
+            if not (config.resume and set(piece.rows) <= set(have)):
+                print(f"{time.perf_counter() - begin:6.0f} s  {piece.name}", flush=True)
+                report.merge(config.output, piece.section, piece.make())
+    print("\n".join(tables.markdown(report.saved(config.output))))
+    print(f"saved: {config.output}, after {time.perf_counter() - begin:.0f} s")
+
+
+def grid(config: Config) -> Iterator[Piece]:
+    """Each case of the grid, with both passes."""
+    for case in cases(config):
+        rows = tuple((case.name, kind, config.clock) for kind in config.passes)
+        yield Piece("rows", case.name, rows, partial(rows_of, case, config))
+
+
+def systems(config: Config) -> Iterator[Piece]:
+    """Each whole step, and the search."""
+    from benchmarks.systems import SYSTEMS, measure
+
+    for system in SYSTEMS:
+        rows = ((system.name, None, config.clock),)
+        make = partial(measure, system, config.seconds, config.clock)
+        yield Piece("systems", system.name, rows, make)
+
+
+def roofline(config: Config) -> Iterator[Piece]:
+    """The rates on one core and on all."""
+    from benchmarks.roofline import rates
+
+    for cores in sorted({1, len(os.sched_getaffinity(0))}):
+        name = f"rates on {cores}"
+        rows = ((f"JAX matmul 1024 on {cores}", None, None),)
+        yield Piece("roofline", name, rows, partial(rates, cores))
+
+
+def startup(config: Config) -> Iterator[Piece]:
+    """Start-up and dispatch."""
+    from benchmarks.startup import MEASURES
+
+    for name, make in MEASURES.items():
+        yield Piece("startup", name, ((name, None, None),), make)
+
+
+PIECES = {"grid": grid, "systems": systems, "roofline": roofline, "startup": startup}
+
+
+def cases(config: Config) -> Iterator[Case]:
+    """Every combination that was asked for."""
+    for variant in config.variants:
+        plain = variant == "plain"
+        sizes = [tuple(map(int, size.split(","))) for size in config.sizes]
+        for cell in config.cells or (("rnn", "lstm", "gru") if plain else ("lstm", "gru")):
+            for batch, length, hidden in sizes or (SIZES if plain else VARIANT_SIZES):
+                yield make_case(cell, (batch, length, hidden), variant)
 
 
 def rows_of(case: Case, config: Config) -> list[dict]:

@@ -1,7 +1,8 @@
 """Times of several candidates, interleaved in one process, without samples that others disturbed.
 
 Every round visits each candidate for about ``SAMPLE`` seconds, in an order that rotates; a visit
-starts with one call that isn't timed and keeps the best of the others.  Linux counts how long each
+starts with one call that isn't timed, unless a call takes more than ``LONG`` seconds, and keeps the
+best of the others.  Linux counts how long each
 of our threads waited for a core that another had (``/proc/self/task/*/schedstat``); a visit during
 which they waited for more than ``TOLERANCE`` of its time is dropped.  A ratio pairs visits of the
 same round, so a slow drift of the machine cancels.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SAMPLE = 0.02
+LONG = 0.1  # what the last candidate left in caches and spinning threads is nothing beside this
 TOLERANCE = 0.1
 
 Call = Callable[[], object]
@@ -67,7 +69,7 @@ def measure(
     calls: dict[str, Call], budget: float, clock: Clock = time.perf_counter, rounds: int = 200
 ) -> Samples:
     """Rounds until ``budget`` seconds are spent; at least eight."""
-    repeats = {name: math.ceil(SAMPLE / once(call, clock)) for name, call in calls.items()}
+    once = {name: estimate(call, clock) for name, call in calls.items()}
     names, end = list(calls), time.perf_counter() + budget
     found: list[dict[str, Sample]] = []
     gc.disable()
@@ -75,24 +77,26 @@ def measure(
         while len(found) < rounds and (len(found) < 8 or time.perf_counter() < end):
             shift = len(found) % len(names)
             order = names[shift:] + names[:shift]
-            found.append({name: sample(calls[name], repeats[name], clock) for name in order})
+            found.append({name: sample(calls[name], once[name], clock) for name in order})
     finally:
         gc.enable()
     return Samples(found)
 
 
-def once(call: Call, clock: Clock) -> float:
-    """Seconds of one call, the best of two after a first one."""
+def estimate(call: Call, clock: Clock) -> float:
+    """Seconds of one call after a first one; the best of three where it is short."""
     call()
-    return sample(call, 2, clock).seconds
+    seconds = timed(call, clock)
+    return seconds if seconds > LONG else min(seconds, timed(call, clock), timed(call, clock))
 
 
-def sample(call: Call, repeats: int, clock: Clock) -> Sample:
-    """The best of some calls, after one that lets the last candidate's threads and caches go."""
+def sample(call: Call, once: float, clock: Clock) -> Sample:
+    """The best of some calls that take about ``once`` seconds each."""
     time.sleep(0.0005)
-    call()
+    if once <= LONG:
+        call()  # lets the last candidate's threads and caches go
     waited, start = waiting(), time.perf_counter()
-    best = min(timed(call, clock) for _ in range(repeats))
+    best = min(timed(call, clock) for _ in range(math.ceil(SAMPLE / once)))
     return Sample(best, (waiting() - waited) / (time.perf_counter() - start))
 
 
