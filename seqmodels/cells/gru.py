@@ -67,8 +67,8 @@ def gru(
 
     def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple, Kept]:
         u = u + rows(params["b"], u)
-        # Joined after the tanh: otherwise XLA's CPU backend computes the tanhs of r and z inside the
-        # loop for n, and three in one loop are not vectorised.
+        # Joined after the tanh: otherwise XLA's CPU backend computes those of r and z in the loop
+        # for n, and three in one loop are not vectorised.
         sums = [u[..., gate] + a[..., gate] for gate in (slice(hidden), slice(hidden, 2 * hidden))]
         t = jnp.concatenate([jnp.tanh(z) for z in sums], axis=-1)
         r, z = split_gates(half(t), 2)
