@@ -51,6 +51,15 @@ def affine(
     return u + rows(b, u)
 
 
+def bias_gradients(params: Params, **cotangents: Array) -> Params:
+    """Zero for all parameters but the named biases, whose cotangents are summed over their rows."""
+    sums = {
+        name: jnp.sum(a, range(a.ndim - 1)).astype(params[name].dtype)
+        for name, a in cotangents.items()
+    }
+    return jax.tree.map(jnp.zeros_like, params) | sums
+
+
 def cast(params: Params, dtype: DType, *names: str) -> Params:
     """The parameters with the named matrices in the compute dtype."""
     return params | {name: params[name].astype(dtype) for name in names}

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from seqmodels.cells.build import (
     DType,
     Initializer,
-    affine,
+    bias_gradients,
     cast,
     check_dtype,
+    dot,
     gate_init,
     gate_scale,
     glorot,
@@ -62,12 +63,14 @@ def gru(
         return cast(params | scaled | {"b": params["b"] * scale}, compute, "wx", "wh")
 
     def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B GH"]:
-        return affine(x, params["wx"], params["b"])
+        return dot(x, params["wx"])
 
     def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple, Kept]:
-        # As one sum, XLA's CPU backend computes these tanhs inside the loop for n, not vectorised.
+        u = u + rows(params["b"], u)
+        # Joined after the tanh: otherwise XLA's CPU backend computes those of r and z in the loop
+        # for n, and three in one loop are not vectorised.
         sums = [u[..., gate] + a[..., gate] for gate in (slice(hidden), slice(hidden, 2 * hidden))]
-        t = jnp.tanh(jnp.concatenate(sums, axis=-1))
+        t = jnp.concatenate([jnp.tanh(z) for z in sums], axis=-1)
         r, z = split_gates(half(t), 2)
         seen = a[..., 2 * hidden :]
         seen = seen + rows(params["bh"], seen)
@@ -120,7 +123,5 @@ def pull(steps: Linearised, h: Array, y: Array) -> tuple[Array, Array, Array]:
 
 
 def gather(params: Params, h: Array, kept: Kept, steps: Cotangents) -> Params:
-    """The gradient of the bias that ``update`` reads."""
-    seen = steps.a[..., -h.shape[-1] :]
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    return zeros | {"bh": jnp.sum(seen, range(seen.ndim - 1)).astype(params["bh"].dtype)}
+    """The gradients of the biases that ``update`` reads."""
+    return bias_gradients(params, b=steps.u, bh=steps.a[..., -h.shape[-1] :])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from seqmodels.cells.build import (
     DType,
     Initializer,
+    bias_gradients,
     check_dtype,
     dot,
     gate_init,
@@ -22,7 +23,7 @@ from seqmodels.cells.build import (
     wide,
     zeros,
 )
-from seqmodels.types import Array, Cell, Float, Params, Pullback, Structured
+from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, Structured
 
 
 class LSTMCarry(NamedTuple):
@@ -100,12 +101,13 @@ def lstm(
         u = dot(x, params["wx"])
         if layer_norm:
             u = normalise(u) * rows(params["ln"]["x"], u)
-        return u + rows(params["b"], u)
+        return u
 
     def gates(params: Params, c: Array, u: Array, a: Array) -> Array:
         if layer_norm:
             a = normalise(a) * rows(params["ln"]["h"], a)
         z = u + a
+        z = z + rows(params["b"], z)
         if not peepholes:
             return jnp.tanh(z)
         peep_i, peep_f, _ = params["p"]
@@ -134,7 +136,7 @@ def lstm(
         hidden=lambda params, carry: carry.h,
         update=update,
         prepare=prepare,
-        pullback=Pullback(keep, linearise, pull) if plain else None,
+        pullback=Pullback(keep, linearise, pull, gather) if plain else None,
         lstm=plain and compute == param_dtype == jnp.float32,
     )
     return structured_cell(init, start, form, inputs)
@@ -148,20 +150,29 @@ class Linearised(NamedTuple):
     shown: Float[Array, "*K H"]  # dh_t / dc_t
 
 
-def keep(params: Params, carry: LSTMCarry, u: Array, a: Array) -> tuple[tuple, Array]:
-    """``update`` of the plain LSTM, with its gates as they left the tanh."""
-    t = jnp.tanh(u + a)
+class Kept(NamedTuple):
+    """What the derivatives of a step need."""
+
+    gates: Float[Array, "*B GH"]  # as they left the tanh
+    seen: Float[Array, "*B H"]  # tanh(c_t)
+
+
+def keep(params: Params, carry: LSTMCarry, u: Array, a: Array) -> tuple[tuple, Kept]:
+    """``update`` of the plain LSTM, with what its derivatives need."""
+    z = u + a
+    t = jnp.tanh(z + rows(params["b"], z))
     i, f, g, o = split_gates(t, 4)
     c = half(f) * carry.c + half(i) * g
-    h = half(o) * jnp.tanh(c)
-    return (LSTMCarry(h, c), h.astype(params["wh"].dtype)), t
+    seen = jnp.tanh(c)
+    h = half(o) * seen
+    return (LSTMCarry(h, c), h.astype(params["wh"].dtype)), Kept(t, seen)
 
 
-def linearise(params: Params, carry: LSTMCarry, t: Array) -> Linearised:
+def linearise(params: Params, carry: LSTMCarry, kept: Kept) -> Linearised:
     """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
+    t, seen = kept
     i, f, g, o = split_gates(t, 4)
     slope = 1.0 - t * t
-    seen = jnp.tanh(half(f) * carry.c + half(i) * g)
     factor = jnp.concatenate([0.5 * g, 0.5 * carry.c, half(i), 0.5 * seen], axis=-1)
     return Linearised(slope * factor, half(f), half(o) * (1.0 - seen * seen))
 
@@ -172,3 +183,8 @@ def pull(steps: Linearised, carry: LSTMCarry, y: Array) -> tuple[LSTMCarry, Arra
     c = carry.c + h * steps.shown
     z = steps.gates * jnp.concatenate([c, c, c, h], axis=-1)
     return LSTMCarry(jnp.zeros_like(h), c * steps.forget), z, z
+
+
+def gather(params: Params, carry: LSTMCarry, kept: Kept, steps: Cotangents) -> Params:
+    """The gradient of the bias that ``update`` reads."""
+    return bias_gradients(params, b=steps.a)

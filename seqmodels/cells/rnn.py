@@ -9,16 +9,18 @@ import jax.numpy as jnp
 from seqmodels.cells.build import (
     DType,
     Initializer,
-    affine,
+    bias_gradients,
     cast,
     check_dtype,
+    dot,
     glorot,
     orthogonal,
+    rows,
     structured_cell,
     zero_start,
     zeros,
 )
-from seqmodels.types import Array, Carry, Cell, Float, Params, Pullback, Structured
+from seqmodels.types import Array, Carry, Cell, Cotangents, Float, Params, Pullback, Structured
 
 
 def rnn(
@@ -51,14 +53,16 @@ def rnn(
         return cast(params, compute, "wx", "wh")
 
     def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B H"]:
-        return affine(x, params["wx"], params["b"])
+        return dot(x, params["wx"])
 
     def update(params: Params, h: Carry, u: Array, a: Array) -> tuple[Carry, Array]:
-        h = activation(u + a)
-        return h, h.astype(compute)
+        return keep(params, h, u, a)[0]
 
     def keep(params: Params, h: Carry, u: Array, a: Array) -> tuple[tuple[Carry, Any], Array]:
-        return update(params, h, u, a), u + a
+        z = u + a
+        z = z + rows(params["b"], z)
+        h = activation(z)
+        return (h, h.astype(compute)), z
 
     def linearise(params: Params, h: Carry, z: Array) -> Array:
         return jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
@@ -67,13 +71,16 @@ def rnn(
         z = slope * (h + y.astype(h.dtype))
         return jnp.zeros_like(h), z, z
 
+    def gather(params: Params, h: Carry, z: Array, steps: Cotangents) -> Params:
+        return bias_gradients(params, b=steps.a)
+
     form = Structured(
         project=project,
         kernel=lambda params: params["wh"],
         hidden=lambda params, h: h,
         update=update,
         prepare=prepare,
-        pullback=Pullback(keep, linearise, pull),
+        pullback=Pullback(keep, linearise, pull, gather),
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 

@@ -141,11 +141,40 @@ def forwards(
         y = y if mask is None else where(mask, y, zeros_like(y))
         return where(mask, new, carry), (y, Kept(carry, kept) if keep else None)
 
-    def chunk(carry: Carry, part: Sequence) -> tuple[Carry, tuple[Any, Kept | None]]:
-        us = project(form, params, part.x, part.noise)
-        return static.scan(step, carry, (us, part.mask, part.reset))
+    def rows(part: Sequence) -> tuple:
+        return project(form, params, part.x, part.noise), part.mask, part.reset
 
-    return over_chunks(chunk, carry, sequence, static.steps)
+    if static.steps == sequence.x.shape[0]:
+        return static.scan(step, carry, rows(sequence))
+    return scan_in_chunks(step, rows, carry, sequence, static.steps)
+
+
+def scan_in_chunks(
+    step: Callable, rows: Callable, carry: Carry, sequence: PyTree, steps: int
+) -> tuple[Carry, PyTree]:
+    """``lax.scan(step, carry, rows(sequence))``, with ``rows`` applied to one chunk at a time.
+
+    Each output is written to its place in the whole: stacked by chunk, it would be copied again.
+    """
+
+    def write(state: tuple[Carry, PyTree], inputs: tuple) -> tuple[tuple[Carry, PyTree], None]:
+        carry, outs = state
+        index, row = inputs
+        carry, out = step(carry, row)
+        place = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
+        return (carry, jax.tree.map(place, outs, out)), None
+
+    def chunk(state: tuple[Carry, PyTree], inputs: tuple) -> tuple[tuple[Carry, PyTree], None]:
+        indices, part = inputs
+        return jax.lax.scan(write, state, (indices, rows(part)))
+
+    first = lambda carry, part: step(carry, jax.tree.map(lambda a: a[0], rows(part)))  # noqa: E731
+    _, out = jax.eval_shape(first, carry, sequence)
+    length = jax.tree.leaves(sequence)[0].shape[0]
+    outs = jax.tree.map(lambda a: jnp.zeros((length, *a.shape), a.dtype), out)
+    indexed = jnp.arange(length), sequence
+    (carry, outs), _ = over_chunks(chunk, (carry, outs), indexed, steps)
+    return carry, outs
 
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
@@ -189,6 +218,7 @@ recurrence.defvjp(recurrence_forwards, recurrence_backwards)
 def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> Callable:
     """The body of the scan that runs backwards through the steps of a chunk."""
     form, pullback = static.form, static.pullback
+    unrecur = recur_transposed(kernel)
 
     def step(state: tuple[Carry, Carry], inputs: tuple) -> tuple[tuple, Cotangents]:
         dcarry, dstart = state
@@ -198,8 +228,7 @@ def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> C
         dy = dy if mask is None else where(mask, dy, zeros_like(dy))
         dbefore, du, da = pullback.pull(linear, dnew, dy)
         hidden, pull_hidden = jax.vjp(partial(form.hidden, params), before)
-        dhidden = jax.linear_transpose(lambda h: recur(h, kernel), hidden)(da)[0]
-        dbefore = add(dbefore, pull_hidden(dhidden)[0])
+        dbefore = add(dbefore, pull_hidden(unrecur(hidden, da))[0])
         if mask is not None:
             dbefore = add(dbefore, where(mask, nothing, dcarry))
         dbefore = clip_tree(dbefore, clip)
@@ -223,6 +252,17 @@ def pull_project(
     rows = partial(as_rows, features=part.x.ndim - 1)
     dparams, dx = jax.vjp(form.project, params, by_columns(rows(part.x)))[1](jax.tree.map(rows, du))
     return dparams, dx.reshape(part.x.shape)
+
+
+def recur_transposed(kernel: Array) -> Callable[[Array, Array], Array]:
+    """``(hidden, da) -> da @ kernel.T``, the kernel turned once and not at every step."""
+    if kernel.ndim > 2:
+        return lambda h, da: jax.linear_transpose(lambda h: recur(h, kernel), h)(da)[0]
+    turned = kernel.T
+    dims = lambda da: (((da.ndim - 1,), (0,)), ((), ()))  # noqa: E731
+    return lambda h, da: jax.lax.dot_general(
+        da, turned, dims(da), preferred_element_type=da.dtype
+    ).astype(h.dtype)
 
 
 def pull_recur(hiddens: Array, kernel: Array, da: Array) -> tuple[Array, Array]:
