@@ -9,7 +9,8 @@ import pytest
 import zoo
 
 from seqmodels.cells import CELLS
-from seqmodels.engines.fused import Fused, chunk_length
+from seqmodels.engines.chunks import chunk_length
+from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan
 from seqmodels.types import Structured
 from seqmodels.unroll import unroll
