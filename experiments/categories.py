@@ -38,7 +38,8 @@ def read(config: Config):
     from seqmodels.data.labelled import Columns, read_labelled
 
     columns = Columns(config.text_columns, config.label_columns, config.attribute_columns)
-    return read_labelled(config.data, columns) if config.data else ads(config.ads)
+    found = config.data and read_labelled(config.data, columns, config.dev_share)
+    return found or ads(config.ads)
 
 
 def load(config: Config, extras: dict[str, Any] | None) -> Data:

@@ -109,15 +109,14 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
 
 def model(config: Config, extras: dict[str, Any], dropout_rate: Any = 0.0):
     """A stack of recurrent layers, each with dropout on what it puts out."""
-    from seqmodels.cells import CELLS
+    from seqmodels.cells import cell_named
     from seqmodels.models.language_model import language_model
     from seqmodels.noise import dropout
     from seqmodels.wrap import stack
 
-    if config.cell not in CELLS:
-        raise UserError(f"--cell {config.cell} is unknown: choose from {', '.join(CELLS)}")
     sizes = [config.embedding] + [config.hidden] * config.layers
-    cells = [CELLS[config.cell](*size, dtype=config.precision) for size in pairwise(sizes)]
+    make = cell_named(config.cell)
+    cells = [make(*size, dtype=config.precision) for size in pairwise(sizes)]
     noisy = [dropout(cell, outputs=dropout_rate) for cell in cells]
     symbols = len(extras["vocabulary"]["symbols"])
     return language_model(stack(*noisy), config.embedding, symbols, tied=config.tied)

@@ -48,7 +48,8 @@ def read(config: Config):
     from seqmodels.data.reviews import reviews
 
     columns = Columns(config.text_columns, config.label_columns)
-    return read_labelled(config.data, columns) if config.data else reviews(config.reviews)
+    found = config.data and read_labelled(config.data, columns, config.dev_share)
+    return found or reviews(config.reviews)
 
 
 def load(config: Config, extras: dict[str, Any] | None) -> Data:

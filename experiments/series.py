@@ -34,6 +34,9 @@ class Config(ClassifierConfig):
     patch: int = 1
     """Steps that are read at a time, side by side; several make a long series short."""
 
+    squash: bool = False
+    """See small series beside those a thousand times as large: asinh of the values."""
+
     buckets: int = 1
     """Lengths that series are padded to; each costs a compilation."""
 
@@ -82,7 +85,7 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     from seqmodels.train.experiment import Baseline
 
     parts = read(config)
-    extras = series_extras(parts.train, config.patch) if extras is None else extras
+    extras = extras or series_extras(parts.train, config.patch, config.squash)
     asked = "dev" if config.dev_share else "test"  # each training series is its own neighbour
     nearest = neighbour_accuracy(parts.train, getattr(parts, asked))
     return example_data(

@@ -1,6 +1,6 @@
 """The cells, one recurrence to a file, and their names for configurations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from seqmodels.cells.additive import additive_memory
 from seqmodels.cells.carry_track import carry_track_lstm
@@ -16,9 +16,10 @@ from seqmodels.cells.rglru import rg_lru
 from seqmodels.cells.rnn import irnn, rnn
 from seqmodels.cells.slstm import slstm
 from seqmodels.cells.start import learned_start
+from seqmodels.errors import UserError
 from seqmodels.types import Cell
 
-__all__ = ["CELLS", "learned_start"]
+__all__ = ["CELLS", "cell_named", "learned_start"]
 
 CELLS: dict[str, Callable[..., Cell]] = {
     "rnn": rnn,
@@ -36,3 +37,10 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lru": lru,
     "rg_lru": rg_lru,
 }
+
+
+def cell_named(name: str, cells: Mapping[str, Callable[..., Cell]] = CELLS) -> Callable[..., Cell]:
+    """The recurrence that ``--cell`` asks for."""
+    if name not in cells:
+        raise UserError(f"--cell {name} is unknown: choose from {', '.join(cells)}")
+    return cells[name]

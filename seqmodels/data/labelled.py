@@ -44,36 +44,38 @@ class Columns:
 Reader = Callable[[Path, Columns], list[Example]]
 
 
-def read_labelled(path: str | Path, columns: Columns | None = None) -> Splits:
+def read_labelled(path: str | Path, columns: Columns | None = None, held: float = 0.1) -> Splits:
     """Lists of train, dev and test examples.
 
-    A part that is not there is taken from the training part, a tenth of it, by hash of the text.
+    A part that is not there is taken from the training part, this share of it, by hash of the
+    text.
     """
     path, columns = Path(path).expanduser(), columns or Columns()
     if path.is_file():
-        return _complete({"train": _table(path, columns)}, path)
+        return _complete({"train": _table(path, columns)}, path, held)
     if (path / "rt-polarity.pos").is_file():
-        return _complete({"train": _polarity(path)}, path)
+        return _complete({"train": _polarity(path)}, path, held)
     readers: dict[str, Reader] = {"": _folders, ".tsv": _table, ".csv": _table, ".txt": _prefixed}
     for suffix, read in readers.items():
         if (path / f"train{suffix}").exists():
             parts = {name: path / f"{name}{suffix}" for name in Splits._fields}
             found = {name: read(p, columns) for name, p in parts.items() if p.exists()}
-            return _complete(found, path)
+            return _complete(found, path, held)
     if files := sorted(path.glob("*.txt")):
-        return _complete({"train": [e for file in files for e in _named(file)]}, path)
+        return _complete({"train": [e for file in files for e in _named(file)]}, path, held)
     raise UserError(
         f"--data {path}: there is no train.tsv, train.csv, train.txt, train/pos or "
         "rt-polarity.pos in it; give such a folder, or a .csv or .tsv file"
     )
 
 
-def _complete(found: dict[str, list[Example]], path: Path) -> Splits:
+def _complete(found: dict[str, list[Example]], path: Path, held: float) -> Splits:
     """All three parts; examples without a label, as in GLUE's own test file, are left out."""
     parts = {name: [e for e in examples if e.label] for name, examples in found.items()}
     missing = [name for name in ("dev", "test") if not parts.get(name)]
     if missing:
-        shares = 1.0 - 0.1 * len(missing), 0.1 * ("dev" in missing), 0.1 * ("test" in missing)
+        dev, test = (held * (name in missing) for name in ("dev", "test"))
+        shares = 1.0 - dev - test, dev, test
         train = parts["train"]
         for name, rows in hash_split((e.text for e in train), shares)._asdict().items():
             parts[name] = [train[row] for row in rows] if len(rows) else parts.get(name, [])

@@ -11,9 +11,10 @@ from seqmodels.data.labelled import Example
 from seqmodels.data.ngrams import ngram_numbers
 from seqmodels.data.ragged import ragged
 from seqmodels.data.vocabulary import UNKNOWN, Vocabulary, build_vocabulary
-from seqmodels.data.words import words
+from seqmodels.data.words import words, written
 
 SYMBOLS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "characters": list}
+WRITTEN: dict[str, Callable[[str], Sequence[str]]] = {"words": written, "characters": list}
 
 
 def text_extras(train: Sequence[Example], symbols: str, min_count: int) -> dict[str, Any]:
@@ -41,19 +42,20 @@ def text_fields(
     """``x``, the first ``limit`` symbols of each text; ``label``, the number of its class; and
     ``static``, its attributes, where there are any.
 
-    A symbol is its number; with ``ngrams`` buckets, its number and those of its n-grams.
+    A symbol is its number; with ``ngrams`` buckets, its number and those of the n-grams of the
+    word as it is written: capitals tell names.
     """
     vocabulary = Vocabulary.from_dict(extras["vocabulary"])
 
-    def encode(text: Sequence[str]) -> np.ndarray:
-        numbers = vocabulary.encode(text)
+    def encode(text: str) -> np.ndarray:
+        numbers = vocabulary.encode(SYMBOLS[symbols](text)[:limit] or [UNKNOWN])
         if not ngrams:
             return numbers
-        return np.concatenate([numbers[:, None], ngram_numbers(text, ngrams)], axis=1)
+        grams = ngram_numbers(WRITTEN[symbols](text)[:limit] or [UNKNOWN], ngrams)
+        return np.concatenate([numbers[:, None], grams], axis=1)
 
-    texts = [SYMBOLS[symbols](example.text)[:limit] or [UNKNOWN] for example in examples]
     fields = {
-        "x": ragged([encode(text) for text in texts]),
+        "x": ragged([encode(example.text) for example in examples]),
         "label": class_numbers([e.label for e in examples], extras["classes"]),
     }
     if extras["attributes"]:

@@ -143,10 +143,18 @@ def split_off(series: Sequence[Series], share: float) -> tuple[list[Series], lis
     return kept, [series[place] for place in sorted(held)]
 
 
-def series_extras(train: Sequence[Series], patch: int) -> dict[str, Any]:
-    """What a model must know of the training series, in a form that JSON can hold."""
-    values = np.concatenate([series.values for series in train]).astype(np.float64)
+def series_extras(train: Sequence[Series], patch: int, squash: bool = False) -> dict[str, Any]:
+    """What a model must know of the training series, in a form that JSON can hold.
+
+    With ``squash`` a value x becomes asinh(x / s), s the median of the series' own deviations, so
+    that small series are seen beside those that are a thousand times as large.
+    """
+    typical = np.median([series.values.std(axis=0) for series in train], axis=0)
+    unit = np.maximum(typical, 1e-30).tolist() if squash else None
+    squashed = [_squashed(series.values, unit) for series in train]
+    values = np.concatenate(squashed).astype(np.float64)
     return {
+        "unit": unit,
         "classes": sorted({series.label for series in train}),
         "mean": values.mean(axis=0).tolist(),
         "deviation": np.maximum(values.std(axis=0), 1e-8).tolist(),
@@ -156,8 +164,13 @@ def series_extras(train: Sequence[Series], patch: int) -> dict[str, Any]:
 
 def scaled(values: Float[np.ndarray, "T D"], extras: Mapping[str, Any]) -> Float[np.ndarray, "P F"]:
     """A series with mean 0 and deviation 1 over the training series, its steps patched."""
+    values = _squashed(values, extras.get("unit"))
     shifted = (values - np.array(extras["mean"])) / np.array(extras["deviation"])
     return patched(shifted.astype(np.float32), extras["patch"])
+
+
+def _squashed(values: Float[np.ndarray, "T D"], unit: Sequence[float] | None) -> np.ndarray:
+    return values if unit is None else np.arcsinh(values / np.array(unit))
 
 
 def series_fields(series: Sequence[Series], extras: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,4 +13,9 @@ def words(text: str) -> list[str]:
     >>> words("It's good, isn't it?")
     ["it's", 'good', ',', "isn't", 'it', '?']
     """
-    return WORD.findall(text.lower())
+    return [word.lower() for word in written(text)]
+
+
+def written(text: str) -> list[str]:
+    """The words and marks of a text as they stand in it."""
+    return WORD.findall(text)

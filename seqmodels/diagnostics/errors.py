@@ -64,6 +64,18 @@ def answers(model: Classifier, params: Params, batches: Any) -> Answers:
     return Answers(class_probabilities(model, params, batches), np.array(ordered))
 
 
+def against_rest(given: Answers, column: int) -> Answers:
+    """The answers to whether an example is of one class: no (0) or yes (1).
+
+    >>> given = Answers(np.array([[0.4, 0.35, 0.25]]), np.array([0]))
+    >>> given.error, against_rest(given, 0).error  # the two others together are likelier
+    (0.0, 1.0)
+    """
+    chance = given.probabilities[:, column]
+    wanted = range(given.probabilities.shape[1])[column]
+    return Answers(np.stack([1 - chance, chance], axis=1), (given.labels == wanted).astype(int))
+
+
 def area_under_roc(given: Answers, column: int) -> float:
     """How often an example of this class gets more of its probability than one of another.
 
@@ -73,8 +85,8 @@ def area_under_roc(given: Answers, column: int) -> float:
     """
     from sklearn.metrics import roc_auc_score
 
-    wanted = range(given.probabilities.shape[1])[column]
-    return float(roc_auc_score(given.labels == wanted, given.probabilities[:, column]))
+    one = against_rest(given, column)
+    return float(roc_auc_score(one.labels, one.probabilities[:, 1]))
 
 
 class Reading(NamedTuple):

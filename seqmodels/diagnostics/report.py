@@ -38,14 +38,14 @@ def report(
     """
     limits = [read_constraint(text) for text in arguments.constraint]
     data = experiment.data(run.config, run.extras)
-    given = {split: answers(model, run.params, getattr(data, split)) for split in Splits._fields}
     if arguments.causes:
-        print_causes(Path(arguments.causes), given["dev"].error)
+        print_causes(Path(arguments.causes), answers(model, run.params, data.dev).error)
         return
+    given = {split: answers(model, run.params, getattr(data, split)) for split in Splits._fields}
     print_errors(given, data, arguments.target, experiment.metric.name)
     inspect(run.directory.path, given["dev"], classes, shown, arguments.worst)
     if limits:
-        print_choice(experiment, run.directory.path.parent, limits)
+        print_choice(experiment, run, limits)
 
 
 def inspect(
@@ -90,9 +90,11 @@ def print_causes(path: Path, error: float) -> None:
     print(f"dev error now {error:.4f}")
 
 
-def print_choice(experiment: Experiment, runs: Path, limits: list) -> None:
-    """The runs of the experiment, and the best of those that meet every constraint."""
-    candidates = [candidate(experiment, path) for path in sorted(runs.iterdir()) if is_run(path)]
+def print_choice(experiment: Experiment, run: Run, limits: list) -> None:
+    """The runs on the same data, and the best of those that meet every constraint."""
+    runs = run.directory.path.parent
+    paths = [path for path in sorted(runs.iterdir()) if is_like(path, run)]
+    candidates = [candidate(experiment, path) for path in paths]
     chosen = best(candidates, experiment.metric, limits)
     table = Table("run", f"dev {experiment.metric.name}", *candidates[0].costs)
     for each in candidates:
@@ -105,10 +107,13 @@ def print_choice(experiment: Experiment, runs: Path, limits: list) -> None:
     print(f"best within the constraints: {runs / chosen.name}")
 
 
-def is_run(path: Path) -> bool:
-    """Whether a directory holds a run with a checkpoint."""
+def is_like(path: Path, run: Run) -> bool:
+    """Whether a directory holds a run on the same data that was measured on dev."""
     directory = RunDirectory(path)
-    return directory.config_file.is_file() and any(directory.checkpoints.glob("*"))
+    if not (directory.config_file.is_file() and any(directory.checkpoints.glob("*"))):
+        return False
+    same = vars(directory.config(type(run.config))).get("data") == vars(run.config).get("data")
+    return same and any(record["split"] == "dev" for record in directory.records())
 
 
 def candidate(experiment: Experiment, path: Path) -> Candidate:

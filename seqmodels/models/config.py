@@ -66,6 +66,9 @@ class TextConfig(ClassifierConfig):
     label_columns: tuple[str, ...] = ("label",)
     """Columns of a table with the class, from coarse to fine where it has levels."""
 
+    dev_share: float = 0.1
+    """Share of the training texts that is held out as dev, and as test, where there is none."""
+
     symbols: Literal["words", "characters"] = "words"
     """What a text is made of."""
 
@@ -94,5 +97,7 @@ class TextConfig(ClassifierConfig):
             raise UserError("--embedding, --min-count and --max-symbols must be 1 or more")
         if self.ngrams < 0:
             raise UserError("--ngrams must be 0 or more")
+        if not 0 < self.dev_share < 0.5:
+            raise UserError("--dev-share must lie between 0 and 0.5")
         if not 0 <= self.symbol_dropout < 1:
             raise UserError("--symbol-dropout must be 0 or more and below 1")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from seqmodels.cells import CELLS
+from seqmodels.cells import cell_named
 from seqmodels.errors import UserError
 from seqmodels.models.classifier import Classifier, classifier
 from seqmodels.models.config import ClassifierConfig
@@ -26,15 +26,14 @@ def recurrent_layers(
 
     ``drop``: rate of the variational dropout on what goes into each layer.
     """
-    if cell not in CELLS:
-        raise UserError(f"--cell {cell} is unknown: choose from {', '.join(CELLS)}")
+    make = cell_named(cell)
     if layers < 1:
         raise UserError("--layers must be 1 or more")
     ways = 2 if both_ways else 1
     sizes = [inputs] + [hidden * ways] * layers
     cells = []
     for width, outputs in pairwise(sizes):
-        one = CELLS[cell](width, outputs // ways)
+        one = make(width, outputs // ways)
         cells.append(dropout(bidirectional(one) if both_ways else one, inputs=drop))
     return stack(*cells)
 

@@ -7,9 +7,8 @@ from math import pi
 
 import jax
 
-from seqmodels.cells import CELLS
+from seqmodels.cells import CELLS, cell_named
 from seqmodels.cells.chrono import chrono
-from seqmodels.errors import UserError
 from seqmodels.types import Cell
 from seqmodels.wrap import stack
 
@@ -18,9 +17,7 @@ MEMORY_CELLS = CELLS | {"relu": partial(CELLS["rnn"], activation=jax.nn.relu)}
 
 def memory_cell(name: str, inputs: int, hidden: int, layers: int = 1, span: int = 0) -> Cell:
     """Stacked layers; with a ``span`` they begin with memories of up to so many steps."""
-    if name not in MEMORY_CELLS:
-        raise UserError(f"--cell {name} is unknown: choose from {', '.join(MEMORY_CELLS)}")
-    make = slow_lru(span or 100) if name == "lru" else MEMORY_CELLS[name]
+    make = slow_lru(span or 100) if name == "lru" else cell_named(name, MEMORY_CELLS)
     cells = [make(*size) for size in pairwise([inputs] + [hidden] * layers)]
     held = span and name != "lru"
     return stack(*(chrono(cell, name, span) if held else cell for cell in cells))

@@ -4,8 +4,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from seqmodels.cells import CELLS
-from seqmodels.errors import UserError
+from seqmodels.cells import cell_named
 from seqmodels.models import readers
 from seqmodels.models.arguments import WordModelConfig
 from seqmodels.models.language_model import (
@@ -49,14 +48,13 @@ def reader(config: WordModelConfig, vocabulary: int) -> readers.Reader:
 
 def recurrence(config: WordModelConfig, features: int) -> Cell:
     """Stacked layers, with the noise of AWD-LSTM, Merity et al. (2017), arXiv:1708.02182."""
-    if config.cell not in CELLS:
-        raise UserError(f"--cell {config.cell} is unknown: choose from {', '.join(CELLS)}")
+    make = cell_named(config.cell)
     last = config.embedding if config.tied else config.hidden
     sizes = [features, *[config.hidden] * (config.layers - 1), last]
     rates = [config.input_dropout, *[config.hidden_dropout] * (config.layers - 1)]
     cells = []
     for (inputs, outputs), rate in zip(pairwise(sizes), rates, strict=True):
-        cell = CELLS[config.cell](inputs, outputs)
+        cell = make(inputs, outputs)
         cell = weight_drop(cell, config.weight_drop) if config.weight_drop else cell
         cells.append(dropout(cell, inputs=rate) if rate else cell)
     return stack(*cells)

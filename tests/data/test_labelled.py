@@ -72,6 +72,13 @@ def test_names_are_labelled_by_their_file(tmp_path):
     assert len(everything) == 82
 
 
+def test_the_share_that_is_held_out_is_asked_for(tmp_path):
+    names = write(tmp_path, {"Dutch.txt": "".join(f"name {n}\n" for n in range(1000))})
+    counts = [len(part) for part in read_labelled(names, held=0.3)]
+    assert sum(counts) == 1000
+    np.testing.assert_allclose(counts, [400, 300, 300], atol=60)  # four deviations
+
+
 def test_a_table_has_named_columns(tmp_path):
     header = "price,title,body,group,kind\n"
     rows = "".join(f'{n},"Old, big {n}","two\nlines",home,chair\n' for n in range(60))

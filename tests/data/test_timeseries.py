@@ -99,6 +99,19 @@ def test_scaling_is_that_of_the_training_series():
         series_fields([Series(np.ones((3, 2), np.float32), "c")], extras)
 
 
+def test_squashed_a_small_series_is_seen_beside_a_large_one():
+    wave = np.sin(np.arange(50.0))[:, None].astype(np.float32)
+    train = [Series(scale * wave, "a") for scale in (1e-3, 1.0, 1e3)]
+    plain, squashed = (
+        [scaled(series.values, series_extras(train, 1, squash)).std() for series in train]
+        for squash in (False, True)
+    )
+    assert plain[0] < 1e-5 * plain[2]  # as it is
+    unit = wave.std(dtype=np.float64)
+    expected = [np.log(x + np.sqrt(x**2 + 1)).std() for x in (wave / unit, 1e3 * wave / unit)]
+    assert squashed[2] / squashed[1] == pytest.approx(expected[1] / expected[0], rel=1e-4)
+
+
 def test_patches_hold_steps_side_by_side():
     values = np.arange(10.0).reshape(5, 2)
     np.testing.assert_array_equal(patched(values, 2), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 8, 9]])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,10 +51,15 @@ def test_learns_a_folder_and_answers_every_command(tmp_path, capsys):
     assert float(out.split("p(1) = ")[1].split()[0]) > 0.5
     assert imread(run / "prediction.png").std() > 0
 
+    other = shutil.copytree(run, run.with_name("other_data")) / "config.json"
+    other.write_text(other.read_text().replace("sst2", "missing"))
+    (shutil.copytree(run, run.with_name("unmeasured")) / "metrics.jsonl").write_text("")
     assert status(EXPERIMENT, ["errors", str(run), "--constraint", "params<=1e6"]) == 0
     out = capsys.readouterr().out
     assert "train 0.0000  dev 0.0000  test 0.0000" in out
     assert f"best within the constraints: {run.absolute()}" in "".join(out.splitlines())
+    assert "other_data" not in out
+    assert "unmeasured" not in out
     assert imread(run / "confusion.png").std() > 0
     assert imread(run / "reliability.png").std() > 0
     with (run / "mistakes.csv").open() as file:

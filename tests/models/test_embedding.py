@@ -1,9 +1,13 @@
+from zlib import crc32
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqmodels.data.labelled import Example
 from seqmodels.data.ngrams import MOST, ngram_numbers, ngrams
+from seqmodels.data.texts import text_extras, text_fields
 from seqmodels.models.config import TextConfig
 from seqmodels.models.embedding import with_ngrams, word_embedding
 from seqmodels.models.texts import text_embedding
@@ -33,6 +37,15 @@ def test_relatives_share_ngrams_and_long_words_have_no_more_than_fit():
     assert ngram_numbers(["a" * 100], B).shape == (1, MOST)
     assert (ngram_numbers(["a" * 100], B) > 0).all()
     assert ngram_numbers([], B).shape == (0, MOST)
+
+
+def test_a_name_is_its_word_with_the_ngrams_of_a_capital():
+    texts = [Example("Mark may mark May", "a")]
+    extras = text_extras(texts, "words", 1)
+    x = text_fields(texts, extras, "words", 9, ngrams=10**6)["x"].values
+    np.testing.assert_array_equal(x[0, 0], x[2, 0])
+    assert [1 + crc32(gram) % 10**6 in x[0] for gram in (b"<Ma", b"<ma")] == [True, False]
+    assert [1 + crc32(gram) % 10**6 in x[2] for gram in (b"<Ma", b"<ma")] == [False, True]
 
 
 def test_vectors_from_outside_are_where_training_begins(tmp_path):
