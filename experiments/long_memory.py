@@ -43,7 +43,7 @@ class Config(FitConfig):
     """Rectified units between input and recurrence, which a linear one (lru) needs; 0: none."""
 
     chrono: bool = False
-    """Begin with memories of up to T steps; for gru, lstm, min_gru and lru."""
+    """Begin with memories of up to T steps; for gru, lstm, min_gru, min_lstm and lru."""
 
     engine: str = "auto"
     """How the recurrence is run: auto, scan, fused, associative, cudnn."""
