@@ -40,7 +40,7 @@ class Config(FitConfig):
     """Units of each layer."""
 
     encoder: int = 0
-    """Rectified units between input and recurrence, which a linear one (lru) needs; 0: none."""
+    """Rectified units between input and recurrence, which a linear one needs; 0: none."""
 
     chrono: bool = False
     """Begin with memories of up to T steps; for gru, lstm, min_gru, min_lstm and lru."""
