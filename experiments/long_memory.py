@@ -40,10 +40,10 @@ class Config(FitConfig):
     """Units of each layer."""
 
     encoder: int = 0
-    """Rectified units between input and recurrence, which a linear one (lru) needs; 0: none."""
+    """Rectified units between input and recurrence, which a linear one needs; 0: none."""
 
     chrono: bool = False
-    """Begin with memories of up to T steps; for gru, lstm, min_gru and lru."""
+    """Begin with memories of up to T steps; for gru, lstm, min_gru, min_lstm and lru."""
 
     engine: str = "auto"
     """How the recurrence is run: auto, scan, fused, associative, cudnn."""
@@ -135,12 +135,15 @@ def conclude(run: Run) -> None:
 
 
 def compare(run: Run, arguments: CompareArguments) -> None:
-    """Draw solved or not against T for all runs beside this one that have the same task."""
+    """Draw solved or not against T for all runs (a sweep's best) beside this one, of its task."""
     from seqmodels.diagnostics.solved import show_solved
     from seqmodels.train.run_directory import RunDirectory
 
     runs, name = run.directory.path.parent, run.config.task
-    found = [RunDirectory(p.parent) for p in sorted(runs.glob(f"{arguments.like}/config.json"))]
+    configs = [
+        p for best in ("", "best/") for p in runs.glob(f"{arguments.like}/{best}config.json")
+    ]
+    found = [RunDirectory(path.parent) for path in sorted(configs)]
     pairs = [(directory, directory.config(Config)) for directory in found]
     outcomes = [outcome(*pair) for pair in pairs if pair[1].task == name]
     title = f"{name}: error as a share of that of remembering nothing"

@@ -57,6 +57,12 @@ class Config(WordModelConfig):
     learning_rate: float = 4e-3
     schedule: Literal["constant", "cosine", "exponential", "staircase", "plateau"] = "cosine"
 
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        if self.vocabulary < 0 or self.vocabulary == 1 or self.min_count < 0:
+            raise UserError("--vocabulary must be 2 or more, --min-count 1 or more, or either 0")
+
 
 def encoded(config: Config, extras: dict[str, Any] | None):
     """The three texts as numbers, and what a model needs to know: the first run's vocabulary."""

@@ -11,11 +11,12 @@ GATES: dict[str, tuple[int, int | None, int | None]] = {
     "gru": (3, 1, None),
     "lstm": (4, 1, 0),
     "min_gru": (2, None, 0),
+    "min_lstm": (3, 0, 1),
 }
 
 
 def chrono(cell: Cell, name: str, longest: int) -> Cell:
-    """A GRU, LSTM or minGRU whose units start with memories of up to ``longest`` steps.
+    """A GRU, LSTM, minGRU or minLSTM whose units start with memories of up to ``longest`` steps.
 
         b_keep = log U(1, T - 1),    b_store = -log U(1, T - 1), the same draw
 

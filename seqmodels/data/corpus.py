@@ -50,11 +50,21 @@ def read_corpus(path: str | None, fractions: Fractions, tokens: Tokens = "auto")
     """The words of the train, dev and test part; none: Python's own reference texts."""
     make = TOKENISERS[tokeniser(path, tokens)]
     if path and (files := split_files(Path(path).expanduser())):
-        return Splits(*(make(read_text(file)) if file else [] for file in files))
+        return Splits(*(read_part(file, make) if file else [] for file in files))
     documents = read_documents(path) if path else reference_texts()
     if len(documents) == 1:
         return contiguous_split(make(documents[0].text), fractions)
     return Splits(*map(make, split_documents(documents, fractions)))
+
+
+def read_part(file: Path, make: Callable[[str], list[str]]) -> list[str]:
+    """The words of one file."""
+    found = make(read_text(file))
+    if len(found) < 2:
+        raise UserError(
+            f"{file} has {len(found)} words, of which the next cannot be told: add some"
+        )
+    return found
 
 
 def tokeniser(path: str | None, tokens: Tokens) -> str:

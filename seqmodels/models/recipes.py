@@ -3,8 +3,10 @@
 from typing import Any
 
 WORD_MODELS: dict[str, dict[str, Any]] = {
-    # Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, small: PTB perplexity 121 / 116.  His
-    # loss is a sum over the 20 steps of a window and ours their mean: rate 1 and clip 5 become:
+    # Zaremba, Sutskever and Vinyals (2014), arXiv:1409.2329, small, by the schedule of TensorFlow's
+    # ptb_word_lm, whose PTB perplexity is 121 / 116; his own code first halves the rate an epoch
+    # later.  Their loss is a sum over the 20 steps of a window and ours the mean: rate 1 and clip 5
+    # become:
     "zaremba-small": {
         "cell": "lstm", "layers": 2, "hidden": 200, "embedding": 200, "dropout": 0.0,
         "uniform_init": 0.1, "batch_size": 20, "length": 20, "vocabulary": 10_000,

@@ -53,6 +53,14 @@ def test_a_missing_part_is_told(tmp_path):
         read_corpus(str(tmp_path), SHARES)
 
 
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_a_part_without_words_is_told(tmp_path, part):
+    texts = {"train_txt": "a\n", "valid_txt": "b\n", "test_txt": "c\n"} | {f"{part}_txt": ""}
+    write(tmp_path, **texts)
+    with pytest.raises(UserError, match=rf"{part}\.txt has 0 words"):
+        read_corpus(str(tmp_path), SHARES)
+
+
 def test_python_brings_english_along():
     texts = reference_texts(sources=60_000)
     assert len({name for name, _ in texts}) == len(texts)

@@ -53,14 +53,18 @@ def test_the_best_error_of_all_runs_of_the_task_is_compared(run, folder):
     assert run("compare", RUN)[0] == 0  # also where there is one run alone
     write_run("a", [0.2, 1 / 120, 0.1], cell="gru", length=20)
     write_run("b", [1 / 30], cell="gru", length=20)
-    write_run("c", [1 / 12], cell="rnn", length=20, clip_norm=1e9)
+    write_run("c/best", [1 / 12], cell="rnn", length=20, clip_norm=1e9)  # of a sweep
     write_run("d", [0.001], cell="gru", length=20, task="parity")
-    code, output, _ = run("compare", RUN, "--like", "[a-d]")
+    write_run("e", [], cell="gru", length=20)  # stopped before its first evaluation
+    code, output, _ = run("compare", RUN, "--like", "[a-e]")
     assert code == 0
     gru, tanh, _ = output.splitlines()
     assert gru.split() == ["gru", "T", "=", "20", "solved", "0.0500"]
     assert tanh.split() == ["tanh,", "not", "clipped", "T", "=", "20", "not", "solved", "0.5000"]
     assert matplotlib.image.imread(folder / "runs/long_memory/adding.png").std() > 0
+    code, _, error = run("compare", RUN, "--like", "e")
+    assert code == 2
+    assert "no run has been evaluated yet" in error
 
 
 def test_flow_is_drawn_before_and_after(run, folder):

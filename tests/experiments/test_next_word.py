@@ -123,6 +123,8 @@ def test_a_recipe_is_what_flags_begin_from(run, folder):
         (["--data", "ptb", "--cell", "brain"], "--cell brain is unknown: choose from rnn"),
         (["--data", "ptb", "--batch-size", "2000"], "lower the batch size or length"),
         (["--data", "ptb", "--dropout", "1"], "--dropout must be 0 or more and below 1"),
+        (["--data", "ptb", "--vocabulary", "1"], "--vocabulary must be 2 or more"),
+        (["--data", "ptb", "--min-count", "-1"], "--min-count 1 or more"),
         (["--data", "ptb", "--epochs", "-1"], "--epochs must be 1 or more"),
         (["sweep", "--data", "ptb", "--epochs", "2"], "--epochs: "),
         (["embedding", RUN, "--near", "whale"], "--near: the model never saw 'whale'"),
