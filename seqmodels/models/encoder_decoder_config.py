@@ -43,6 +43,9 @@ class EncoderDecoderConfig(FitConfig):
     coverage: bool = False
     """The score of a position knows how much it was attended to already."""
 
+    context: bool = False
+    """Without attention: every step of the decoder is given a summary of the source."""
+
     tied: bool = True
     """The target's embedding is the readout too."""
 
@@ -79,5 +82,9 @@ class EncoderDecoderConfig(FitConfig):
             )
         if not (0 <= self.dropout < 1 and 0 <= self.word_dropout < 1 and 0 <= self.scheduled <= 1):
             raise UserError("--dropout, --word-dropout and --scheduled are shares: give 0 to 1")
+        if self.attention == "none" and (self.feeding or self.coverage):
+            raise UserError("--feeding, --coverage: choose an --attention too, or leave them out")
+        if self.context and self.attention != "none":
+            raise UserError("--context is for --attention none: leave one of them out")
         if self.reverse and self.bidirectional:
             raise UserError("--reverse: the encoder reads both ways; add --no-bidirectional")
