@@ -49,9 +49,12 @@ def test_evaluates_and_draws(trained, capsys):
     assert "BLEU of words    100.00  nrefs:1|case:mixed|eff:no|tok:none|smooth:exp" in out
     assert "BLEU of the text 100.00  nrefs:1|case:lc|eff:no|tok:13a|smooth:exp" in out
     assert "chrF             100.00" in out
+    assert "token accuracy   100.00  %" in out
     assert "exact match      100.00  % of 64 sentences" in out
     (group,) = json.loads(Path(trained, "by_length.json").read_text())
-    assert group == {"words": 4.0, "count": 64, "bleu": pytest.approx(100), "exact": 100}
+    scores = {name: pytest.approx(100) for name in ("bleu", "chrf", "accuracy", "exact")}
+    assert group == {"words": 4.0, "count": 64} | scores
+    assert json.loads(Path(trained, "scores.json").read_text())["exact"] == 100
     assert Path(trained, "translations.txt").read_text().splitlines()[1] == "un un deux."
     assert imread(Path(trained, "by_length.png")).std() > 0
 
@@ -97,6 +100,8 @@ def test_draws_where_it_looked(trained, capsys):
         (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
         (["--dropout", "1"], "--dropout"),
         (["--reverse"], "add --no-bidirectional"),
+        (["--attention", "none", "--feeding"], "choose an --attention too"),
+        (["--context"], "--context is for --attention none"),
         (["translate", "RUN", "--input", "missing"], "cannot read missing"),
         (["translate", "RUN", "one", "--beam", "0"], "--beam must be 1 or more"),
         (["translate", "RUN", "one", "--best", "9"], "--best"),
