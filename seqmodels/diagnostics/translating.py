@@ -4,10 +4,10 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seqmodels.data.pairs import Sides, make_sides
-from seqmodels.data.parallel import Pair, read_lines
+from seqmodels.data.parallel import Pair, decoded_lines, read_lines
 from seqmodels.decode.arguments import (
     AttendArguments,
     ScoreArguments,
@@ -16,6 +16,7 @@ from seqmodels.decode.arguments import (
 )
 from seqmodels.diagnostics.translations import (
     SCORES,
+    any_exact,
     by_length,
     draw_alignment,
     draw_by_length,
@@ -31,6 +32,7 @@ def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArgumen
     """As many lines out as in, in order; an empty one stays empty."""
     sides = make_sides(run.extras)
     lines = list(arguments.text) or read_input(arguments.input)
+    write_text(arguments.output, "", "a")  # a path that is wrong is told before the work
     found = translations(run, model, sides, lines, arguments)
     written = []
     for line, candidates in zip(lines, found, strict=True):
@@ -40,21 +42,26 @@ def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArgumen
                 f"{one.score:.4f}\t{text}" for one, text in zip(candidates, shown, strict=False)
             ]
         written += shown
-    text = "".join(line + "\n" for line in written)
-    if arguments.output is None:
+    write_text(arguments.output, "".join(line + "\n" for line in written))
+
+
+def write_text(path: str | None, text: str, mode: Literal["w", "a"] = "w") -> None:
+    """To a file, or to standard output."""
+    if path is None:
         sys.stdout.write(text)
         return
     try:
-        Path(arguments.output).write_text(text, encoding="utf-8")
+        with Path(path).open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
-        raise UserError(f"--output {arguments.output}: {error.strerror}") from None
+        raise UserError(f"--output {path}: {error.strerror}") from None
 
 
 def read_input(path: str | None) -> list[str]:
     """The lines of a file, or of standard input."""
     if path is not None:
         return read_lines(Path(path))
-    return [line.removesuffix("\n") for line in sys.stdin]
+    return decoded_lines(sys.stdin.buffer.read(), "standard input")
 
 
 def translations(
@@ -112,6 +119,9 @@ def score(
         print(f"{name:<17}{value:6.2f}  {signature}")
     print(f"{'token accuracy':<17}{judged.accuracy:6.2f}  % of the reference's words, in place")
     print(f"{'exact match':<17}{judged.exact:6.2f}  % of {len(kept):,} sentences")
+    share, distinct = any_exact(sources, hypotheses, references)
+    if distinct < len(kept):
+        print(f"{'':<17}{share:6.2f}  % of {distinct:,} sources, with any of their references")
     groups = by_length(sources, hypotheses, references)
     print_by_length(groups)
     (path / "translations.txt").write_text("".join(text + "\n" for text in hypotheses), "utf-8")

@@ -46,6 +46,18 @@ def judge(hypotheses: Sequence[str], references: Sequence[str]) -> Judged:
     )
 
 
+def any_exact(
+    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> tuple[float, int]:
+    """Percent of the distinct sources translated as any reference of theirs is, and their count."""
+    answers: dict[str, set[tuple[str, ...]]] = {}
+    for source, reference in zip(sources, references, strict=True):
+        answers.setdefault(source, set()).add(tuple(tokens(reference)))
+    found = dict(zip(sources, hypotheses, strict=True))
+    right = sum(tuple(tokens(found[source])) in those for source, those in answers.items())
+    return 100.0 * right / len(answers), len(answers)
+
+
 def by_length(
     sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
 ) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from seqmodels.diagnostics.translations import by_length, draw_by_length, judge
+from seqmodels.diagnostics.translations import any_exact, by_length, draw_by_length, judge
 
 SOURCES = ["a b", "a b c d e f g"]
 FOUND, TRUE = ["Un chat noir.", "le chien"], ["un chat blanc.", "le chien dort ici"]
@@ -19,6 +19,11 @@ def test_scores_are_those_counted_by_hand():
     precisions = np.array([5 / 6, 2 / 4, 1 / 2 / 2, 1 / 4 / 1])
     brevity = np.exp(1 - 8 / 6)
     assert judged.bleu == pytest.approx(100 * brevity * np.exp(np.log(precisions).mean()), rel=1e-6)
+
+
+def test_any_of_the_references_of_a_source_will_do():
+    sources, references = ["a", "b", "a", "c"], ["un", "deux", "une", "trois"]
+    assert any_exact(sources, ["Une", "deux", "Une", "rien"], references) == (200 / 3, 3)
 
 
 def test_groups_by_length_are_scored_apart(tmp_path):

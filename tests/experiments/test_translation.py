@@ -70,7 +70,8 @@ def test_no_line_is_lost(trained, capsys, monkeypatch):
     assert found[:4] == ["deux un trois.", "", "", "quatre quatre quatre."]
     assert found[5:] == ["un deux un."] * 40 + [""]
     capsys.readouterr()
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\nthree two one.\n\n"))
+    typed = io.BytesIO(b"\nthree two one.\n\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
     assert status(EXPERIMENT, ["translate", trained, *fast]) == 0
     assert capsys.readouterr().out == "\ntrois deux un.\n\n"
     assert status(EXPERIMENT, ["translate", trained, "one " * 120, *fast]) == 0
@@ -99,6 +100,11 @@ def test_draws_where_it_looked(trained, capsys):
         (["--data", "missing"], "--data missing"),
         (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
         (["--dropout", "1"], "--dropout"),
+        (["--attention", "dot"], "take general, or add --no-bidirectional"),
+        (["--smoothing", "1"], "--smoothing"),
+        (["--pairs", "0"], "--pairs must be 1 or more"),
+        (["--max-length", "1", "--pairs", "9"], "--max-length 1: every pair"),
+        (["--test", "test_2017"], "--test test_2017 is part of a folder"),
         (["--reverse"], "add --no-bidirectional"),
         (["--attention", "none", "--feeding"], "choose an --attention too"),
         (["--context"], "--context is for --attention none"),
