@@ -2,6 +2,7 @@
 
     python -m experiments.translation                       made-up English into French
     python -m experiments.translation --attention none      the same from the final state alone
+    python -m experiments.translation --attention none --context     a summary at every step
     python -m experiments.translation --data FOLDER --languages de en      files as Multi30k has
     python -m experiments.translation --data fra-eng.zip --max-length 10   Tatoeba
     python -m experiments.translation translate RUN "the black cat sleeps ."
@@ -12,11 +13,14 @@ Sutskever et al. (2014); Bahdanau et al. (2015); Luong et al. (2015).
 
 from dataclasses import dataclass, replace
 from math import exp
+from pathlib import Path
 from typing import Any, Literal
 
 from seqmodels.cli import Baseline, Data, Experiment, Metric, Run, main
 from seqmodels.decode.arguments import AttendArguments, ScoreArguments, TranslateArguments
+from seqmodels.errors import UserError
 from seqmodels.models.encoder_decoder_config import EncoderDecoderConfig
+from seqmodels.train.config import at_least_one
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,19 @@ class Config(EncoderDecoderConfig):
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
     warmup_steps: float = 200.0
 
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        at_least_one(self, "pairs", "pieces", "min_count")
+
 
 def read(config: Config):
     """Train, dev and test pairs."""
     from seqmodels.data.parallel import Pair, read_pairs
     from seqmodels.data.splits import Splits
 
+    if config.test != "test" and not (config.data and Path(config.data).is_dir()):
+        raise UserError(f"--test {config.test} is part of a folder: give one with --data")
     if config.data:
         parts = read_pairs(config.data, config.languages, config.test)
     else:

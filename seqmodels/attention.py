@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from seqmodels.errors import UserError
 from seqmodels.types import Array, Bool, Float, Params
 
 glorot = jax.nn.initializers.glorot_uniform()
@@ -71,7 +72,12 @@ def attend(
 
 def dot(query: int, memory: int, units: int) -> Attention:
     """``e_s = q . m_s``, Luong et al. (2015), arXiv:1508.04025; both must be equally wide."""
-    del query, memory, units
+    del units
+    if query != memory:
+        raise UserError(
+            f"--attention dot compares {query} units of the decoder with {memory} of the encoder: "
+            "take general, or add --no-bidirectional"
+        )
     return Attention(lambda key: {}, lambda params, m: m, _dot)
 
 

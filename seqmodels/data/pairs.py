@@ -11,6 +11,7 @@ from seqmodels.data.ragged import Ragged, ragged
 from seqmodels.data.splits import Splits
 from seqmodels.data.units import Units, learn_units, make_units
 from seqmodels.data.vocabulary import END, START, Vocabulary
+from seqmodels.errors import UserError
 
 Fields = dict[str, Ragged]
 
@@ -49,6 +50,8 @@ def pair_fields(parts: Splits, sides: Sides, limit: int) -> Splits:
     def fields(pairs: Sequence[Pair]) -> Fields:
         split = ((sides.source.split(a), sides.target.split(b)) for a, b in pairs)
         kept = [(a, b) for a, b in split if max(len(a), len(b)) <= limit]
+        if not kept:
+            raise UserError(f"--max-length {limit}: every pair of one of the parts is longer")
         return {
             "source": ragged([words.encode(a) for a, _ in kept]),
             "target": ragged([answers.encode([START, *b, END]) for _, b in kept]),

@@ -95,9 +95,13 @@ def _table_lines(path: Path) -> list[str]:
             for name in packed.namelist():
                 place = Path(name)
                 if place.suffix in (".txt", ".tsv") and not place.name.startswith(("_", ".")):
-                    return _lines(packed.read(name), f"{name} in {path}")
-    except zipfile.BadZipFile:
-        raise UserError(f"{path} is no zip file: get it again") from None
+                    return decoded_lines(packed.read(name), f"{name} in {path}")
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise UserError(f"{path} is no zip file, or damaged: get it again") from None
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in another way
+        raise UserError(f"{path} cannot be unpacked ({error}): unpack it yourself") from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check the path") from None
     raise UserError(f"{path}: there is no .txt or .tsv file in it")
 
 
@@ -105,14 +109,16 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file, packed by gzip where its name ends in .gz."""
     try:
         content = path.read_bytes()
-        return _lines(gzip.decompress(content) if path.suffix == ".gz" else content, str(path))
+        return decoded_lines(
+            gzip.decompress(content) if path.suffix == ".gz" else content, str(path)
+        )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path} is not packed by gzip, or cut off ({error})") from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check the path") from None
 
 
-def _lines(content: bytes, name: str) -> list[str]:
+def decoded_lines(content: bytes, name: str) -> list[str]:
     """Lines end at newlines alone: text may hold the other characters that ``splitlines`` cuts."""
     try:
         text = content.decode("utf-8-sig")

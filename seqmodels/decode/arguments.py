@@ -98,6 +98,8 @@ class TranslateArguments(SearchArguments):
         super().__post_init__()
         if not 1 <= self.best <= self.beam:
             raise UserError("--best must be 1 or more and at most --beam")
+        if self.best > 1 and self.temperature:
+            raise UserError("--best is for a search: leave it or --temperature out")
         if self.text and self.input is not None:
             raise UserError("--input: a text is given already; leave one of them out")
 

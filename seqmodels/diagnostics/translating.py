@@ -4,16 +4,24 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from seqmodels.data.pairs import Sides, make_sides
-from seqmodels.data.parallel import Pair, read_lines
+from seqmodels.data.parallel import Pair, decoded_lines, read_lines
 from seqmodels.decode.arguments import (
     AttendArguments,
     ScoreArguments,
     SearchArguments,
     TranslateArguments,
 )
-from seqmodels.diagnostics.translations import by_length, draw_alignment, draw_by_length, judge
+from seqmodels.diagnostics.translations import (
+    SCORES,
+    any_exact,
+    by_length,
+    draw_alignment,
+    draw_by_length,
+    judge,
+)
 from seqmodels.errors import UserError
 from seqmodels.models.encoder_decoder import EncoderDecoder
 from seqmodels.models.translator import Translation, translator
@@ -24,6 +32,7 @@ def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArgumen
     """As many lines out as in, in order; an empty one stays empty."""
     sides = make_sides(run.extras)
     lines = list(arguments.text) or read_input(arguments.input)
+    write_text(arguments.output, "", "a")  # a path that is wrong is told before the work
     found = translations(run, model, sides, lines, arguments)
     written = []
     for line, candidates in zip(lines, found, strict=True):
@@ -33,21 +42,26 @@ def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArgumen
                 f"{one.score:.4f}\t{text}" for one, text in zip(candidates, shown, strict=False)
             ]
         written += shown
-    text = "".join(line + "\n" for line in written)
-    if arguments.output is None:
+    write_text(arguments.output, "".join(line + "\n" for line in written))
+
+
+def write_text(path: str | None, text: str, mode: Literal["w", "a"] = "w") -> None:
+    """To a file, or to standard output."""
+    if path is None:
         sys.stdout.write(text)
         return
     try:
-        Path(arguments.output).write_text(text, encoding="utf-8")
+        with Path(path).open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
-        raise UserError(f"--output {arguments.output}: {error.strerror}") from None
+        raise UserError(f"--output {path}: {error.strerror}") from None
 
 
 def read_input(path: str | None) -> list[str]:
     """The lines of a file, or of standard input."""
     if path is not None:
         return read_lines(Path(path))
-    return [line.removesuffix("\n") for line in sys.stdin]
+    return decoded_lines(sys.stdin.buffer.read(), "standard input")
 
 
 def translations(
@@ -92,27 +106,59 @@ def draw_attention(run: Run, model: EncoderDecoder, arguments: AttendArguments) 
 def score(
     run: Run, model: EncoderDecoder, pairs: Sequence[Pair], arguments: ScoreArguments
 ) -> None:
-    """BLEU, chrF and exact match of the test part; translations, scores by length, a picture."""
+    """How good the translations of the test part are, by length too, in words and a picture."""
     sides, path = make_sides(run.extras), run.directory.path
     others = {Path(other).name: saved(other) for other in arguments.beside}
-    sources, references = ([pair[side] for pair in pairs] for side in (0, 1))
+    kept = fitting(pairs, sides, run.config.max_length)
+    sources, references = ([pair[side] for pair in kept] for side in (0, 1))
     found = translations(run, model, sides, sources, arguments)
     hypotheses = [sides.target.join(candidates[0].symbols) for candidates in found]
     judged = judge(hypotheses, references)
     names = ("BLEU of words", "BLEU of the text", "chrF")
     for name, value, signature in zip(names, judged, judged.signatures, strict=False):
         print(f"{name:<17}{value:6.2f}  {signature}")
-    print(f"{'exact match':<17}{judged.exact:6.2f}  % of {len(pairs):,} sentences")
+    print(f"{'token accuracy':<17}{judged.accuracy:6.2f}  % of the reference's words, in place")
+    print(f"{'exact match':<17}{judged.exact:6.2f}  % of {len(kept):,} sentences")
+    share, distinct = any_exact(sources, hypotheses, references)
+    if distinct < len(kept):
+        print(f"{'':<17}{share:6.2f}  % of {distinct:,} sources, with any of their references")
     groups = by_length(sources, hypotheses, references)
+    print_by_length(groups)
     (path / "translations.txt").write_text("".join(text + "\n" for text in hypotheses), "utf-8")
+    (path / "scores.json").write_text(json.dumps(judged._asdict(), indent=1) + "\n")
     (path / "by_length.json").write_text(json.dumps(groups, indent=1) + "\n")
     draw_by_length({path.name: groups} | others, path / "by_length.png")
-    print(f"by length of the source in {path / 'by_length.png'}")
+    print(f"drawn in {path / 'by_length.png'}")
 
 
-def saved(run: str) -> list[dict]:
+def fitting(pairs: Sequence[Pair], sides: Sides, limit: int) -> list[Pair]:
+    """The pairs that are not longer than those of training may be; of others it is said so."""
+    kept = [
+        pair
+        for pair in pairs
+        if len(sides.source.split(pair.source)) <= limit
+        and len(sides.target.split(pair.target)) <= limit
+    ]
+    if not kept:
+        raise UserError(f"--max-length {limit} of the run: every test pair is longer")
+    if len(kept) < len(pairs):
+        print(f"{len(pairs) - len(kept):,} pairs longer than --max-length {limit} are left out")
+    return kept
+
+
+def print_by_length(groups: Sequence[dict[str, Any]]) -> None:
+    """A row for each group of sources."""
+    print("by words of the source")
+    print("   ".join(("mean", "sentences", *SCORES.values())))
+    for group in groups:
+        scores = (f"{group[key]:{len(name)}.2f}" for key, name in SCORES.items())
+        print("   ".join((f"{group['words']:4.0f}", f"{group['count']:9,}", *scores)))
+
+
+def saved(run: str) -> list[dict[str, Any]]:
     """What an earlier evaluation found of another run."""
     try:
-        return json.loads((Path(run) / "by_length.json").read_text())
-    except (OSError, ValueError):
+        groups = json.loads((Path(run) / "by_length.json").read_text())
+        return [{key: group[key] for key in ("words", *SCORES)} for group in groups]
+    except (OSError, ValueError, KeyError):
         raise UserError(f"--beside {run}: evaluate that run first") from None

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from seqmodels.data.units import tokens
 
 BOUNDS = (5, 10, 15, 20, 25, 30, 40, 50, 1000)  # most words of a source, group by group
+SCORES = {"bleu": "BLEU", "chrf": "chrF", "accuracy": "token accuracy", "exact": "exact match"}
 
 
 class Judged(NamedTuple):
@@ -18,6 +19,7 @@ class Judged(NamedTuple):
     bleu: float  # of lower-cased word tokens
     detokenised: float  # of lower-cased texts, cut by sacreBLEU's own tokeniser 13a
     chrf: float
+    accuracy: float  # of the reference's words, those that stand at the same place
     exact: float
     signatures: tuple[str, ...]
 
@@ -27,16 +29,33 @@ def judge(hypotheses: Sequence[str], references: Sequence[str]) -> Judged:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-    cut = [[" ".join(tokens(text)) for text in side] for side in (hypotheses, references)]
+    found, true = ([tokens(text) for text in side] for side in (hypotheses, references))
+    cut = [[" ".join(words) for words in side] for side in (found, true)]
+    hits = sum(
+        a == b for pair in zip(found, true, strict=True) for a, b in zip(*pair, strict=False)
+    )
     words = BLEU(tokenize="none", force=True)
     plain, characters = BLEU(lowercase=True), CHRF(lowercase=True)
     return Judged(
         bleu=words.corpus_score(cut[0], [cut[1]]).score,
         detokenised=plain.corpus_score(hypotheses, [references]).score,
         chrf=characters.corpus_score(hypotheses, [references]).score,
-        exact=100.0 * sum(a == b for a, b in zip(*cut, strict=True)) / len(cut[0]),
+        accuracy=100.0 * hits / sum(map(len, true)),
+        exact=100.0 * sum(a == b for a, b in zip(found, true, strict=True)) / len(true),
         signatures=tuple(str(metric.get_signature()) for metric in (words, plain, characters)),
     )
+
+
+def any_exact(
+    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+) -> tuple[float, int]:
+    """Percent of the distinct sources translated as any reference of theirs is, and their count."""
+    answers: dict[str, set[tuple[str, ...]]] = {}
+    for source, reference in zip(sources, references, strict=True):
+        answers.setdefault(source, set()).add(tuple(tokens(reference)))
+    found = dict(zip(sources, hypotheses, strict=True))
+    right = sum(tuple(tokens(found[source])) in those for source, those in answers.items())
+    return 100.0 * right / len(answers), len(answers)
 
 
 def by_length(
@@ -49,25 +68,28 @@ def by_length(
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group).tolist()
         judged = judge([hypotheses[row] for row in rows], [references[row] for row in rows])
-        scores = {"bleu": judged.bleu, "exact": judged.exact}
+        scores = {score: getattr(judged, score) for score in SCORES}
         found.append({"words": float(lengths[rows].mean()), "count": len(rows), **scores})
     return found
 
 
 def draw_by_length(runs: dict[str, list[dict[str, Any]]], path: Path | str) -> None:
-    """BLEU and exact match over the length of the source, a line for each run."""
+    """Every score over the length of the source, a line for each run."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
-    for axes, score, label in zip(
-        figure.subplots(1, 2), ("bleu", "exact"), ("BLEU", "exact match, %"), strict=True
-    ):
+    figure = Figure(figsize=(9.0, 6.4), layout="constrained")
+    panels = figure.subplots(2, 2, sharex=True, sharey=True)
+    for axes, (score, label) in zip(panels.flat, SCORES.items(), strict=True):
         for name, groups in runs.items():
             words, values = ([group[key] for group in groups] for key in ("words", score))
             axes.plot(words, values, marker="o", markersize=4, label=name)
-        axes.set(xlabel="words of the source", ylabel=label, ylim=(-2, 102))
+        axes.set(title=label, ylim=(-2, 102))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+    for axes in panels[1]:
+        axes.set_xlabel("words of the source")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("%")
+    panels[0, 0].legend(fontsize=8)
     figure.savefig(path, dpi=130)
 
 

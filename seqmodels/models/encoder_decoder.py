@@ -12,6 +12,7 @@ from seqmodels.cells.build import affine, dot, glorot, rows
 from seqmodels.data.ragged import Padded
 from seqmodels.models.attention_decoder import attention_decoder, bind
 from seqmodels.models.classifier import without_steps
+from seqmodels.models.context_decoder import context_decoder, summarised
 from seqmodels.models.embedding import word_embedding
 from seqmodels.models.encoder_decoder_config import EncoderDecoderConfig
 from seqmodels.models.layers import recurrent_layers
@@ -55,6 +56,7 @@ def encoder_decoder(
     attention: Callable[[int, int], Attention] | None = None,
     feeding: bool = False,
     coverage: bool = False,
+    context: int = 0,
     tied: bool = False,
     dropout: Rate = 0.0,
     word_dropout: Rate = 0.0,
@@ -71,6 +73,8 @@ def encoder_decoder(
 
     attention: makes a score from the widths of a query and of the memory; h_t is then what an
         attention decoder puts out.  With ``feeding`` the decoder must take ``2 * size`` features.
+    context: without attention, features of a summary of the source that every step is given
+        (``context_decoder``); the decoder must then take ``size + context`` features.
     tied: W is F, after a linear map where the widths differ.
     dropout: share of the memory, and of what is read out, that is dropped in training.
     word_dropout: share of the words on either side that the recurrences do not see in training.
@@ -83,8 +87,11 @@ def encoder_decoder(
     )
     score = attention(query, memory) if attention else None
     options = {"feeding": feeding, "coverage": coverage}
-    cell = attention_decoder(decoder, score, memory, size, **options) if score else decoder
-    width = size if score else query
+    if score:
+        cell = attention_decoder(decoder, score, memory, size, **options)
+    else:
+        cell = context_decoder(decoder, memory, context, size) if context else decoder
+    width = size if score or context else query
     connect = bridge(encoder, decoder, memory)
 
     def init(key: jax.Array) -> Params:
@@ -107,7 +114,8 @@ def encoder_decoder(
         end = first(ys, mask) if reverse else final(ys, mask, carry)
         begin = connect.apply(params["bridge"], end, carry)
         if score is None:
-            return Encoded(params["decoder"], begin)
+            own = params["decoder"]
+            return Encoded(summarised(own, end) if context else own, begin)
         ys = noisy(ys, dropout, key_m)
         values = jnp.moveaxis(ys, 0, 1)
         bound = bind(score, params["decoder"], values, jnp.moveaxis(mask, 0, 1))
@@ -153,7 +161,8 @@ def configured(
     """The model that a config asks for; ``hyper`` may hold its rates, which are zero without."""
     rate, size, attends = hyper.get("dropout", 0.0), config.embedding, config.attention != "none"
     shape = {"hidden": config.hidden, "layers": config.layers, "drop": rate}
-    fed = size if config.feeding and attends else 0
+    context = config.hidden if config.context and not attends else 0
+    fed = size if config.feeding and attends else context
     return encoder_decoder(
         recurrent_layers(config.cell, size, both_ways=config.bidirectional, **shape),
         recurrent_layers(config.cell, size + fed, **shape),
@@ -162,6 +171,7 @@ def configured(
         attention=partial(ATTENTIONS[config.attention], units=config.score) if attends else None,
         feeding=config.feeding,
         coverage=config.coverage,
+        context=context,
         tied=config.tied,
         dropout=rate,
         word_dropout=hyper.get("word_dropout", 0.0),

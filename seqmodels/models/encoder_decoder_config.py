@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqmodels.errors import UserError
-from seqmodels.train.config import FitConfig
+from seqmodels.train.config import FitConfig, at_least_one
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class EncoderDecoderConfig(FitConfig):
     coverage: bool = False
     """The score of a position knows how much it was attended to already."""
 
+    context: bool = False
+    """Without attention: every step of the decoder is given a summary of the source."""
+
     tied: bool = True
     """The target's embedding is the readout too."""
 
@@ -73,11 +76,18 @@ class EncoderDecoderConfig(FitConfig):
     def check(self) -> None:
         """Say which number makes no sense."""
         super().check()
-        if min(self.hidden, self.embedding, self.score, self.buckets, self.max_length) < 1:
+        names = ("hidden", "embedding", "score", "batch_size", "buckets", "max_length")
+        at_least_one(self, *names)
+        if self.tokens < 0:
+            raise UserError("--tokens must be 1 or more, or 0 for no limit")
+        shares = (self.dropout, self.word_dropout, self.smoothing)
+        if not (all(0 <= share < 1 for share in shares) and 0 <= self.scheduled <= 1):
             raise UserError(
-                "--hidden, --embedding, --score, --buckets and --max-length must be 1 or more"
+                "--dropout, --word-dropout, --smoothing and --scheduled are shares: give 0 to 1"
             )
-        if not (0 <= self.dropout < 1 and 0 <= self.word_dropout < 1 and 0 <= self.scheduled <= 1):
-            raise UserError("--dropout, --word-dropout and --scheduled are shares: give 0 to 1")
+        if self.attention == "none" and (self.feeding or self.coverage):
+            raise UserError("--feeding, --coverage: choose an --attention too, or leave them out")
+        if self.context and self.attention != "none":
+            raise UserError("--context is for --attention none: leave one of them out")
         if self.reverse and self.bidirectional:
             raise UserError("--reverse: the encoder reads both ways; add --no-bidirectional")

@@ -102,11 +102,16 @@ class FitConfig(OptimizerConfig):
 
     def check(self) -> None:
         """Say which count makes no sense."""
-        for name in ("steps", "evaluate_every", "dispatch", "accumulate", "keep"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} must be 1 or more")
+        at_least_one(self, "steps", "evaluate_every", "dispatch", "accumulate", "keep")
         if self.epochs < 0:
             raise UserError("--epochs must be 1 or more, or 0 for a number of --steps")
+
+
+def at_least_one(config: FitConfig, *names: str) -> None:
+    """Raise where one of these counts is not a positive number."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be 1 or more")
 
 
 C = TypeVar("C", bound=FitConfig)

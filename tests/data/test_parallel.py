@@ -1,4 +1,5 @@
 import gzip
+import io
 import zipfile
 
 import pytest
@@ -47,6 +48,18 @@ def test_a_table_in_a_zip_is_split_by_its_first_side(tmp_path):
     assert read_pairs(tmp_path / "fra-eng.zip", ("en", "fr")) == parts
 
 
+def zipped(damaged=False, encrypted=False):
+    """A table in a zip with something wrong."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.txt", "one\tun\n" * 99)
+    content = bytearray(packed.getvalue())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.find(header) + flags] |= encrypted
+    content[35] ^= 0xFF * damaged  # the first byte after the header and the name
+    return bytes(content)
+
+
 def test_lines_end_at_newlines_alone(tmp_path):
     (tmp_path / "lines").write_bytes("\ufeffa\u2028b\r\n\nc\x0bd".encode())
     assert read_lines(tmp_path / "lines") == ["a\u2028b", "", "c\x0bd"]
@@ -62,6 +75,8 @@ def test_lines_end_at_newlines_alone(tmp_path):
         ({"one.tsv": b"a\tb\nonly one\n"}, "one.tsv line 2"),
         ({"one.tsv": b"a\tb\n"}, "too few to split"),
         ({"one.zip": b"no zip"}, "is no zip file"),
+        ({"one.zip": zipped(damaged=True)}, "is no zip file, or damaged"),
+        ({"one.zip": zipped(encrypted=True)}, "unpack it yourself"),
         ({"train.de": b"\xff\xfe\n", "train.en": b"a\n"}, "not UTF-8"),
     ],
     ids=str,

@@ -49,9 +49,12 @@ def test_evaluates_and_draws(trained, capsys):
     assert "BLEU of words    100.00  nrefs:1|case:mixed|eff:no|tok:none|smooth:exp" in out
     assert "BLEU of the text 100.00  nrefs:1|case:lc|eff:no|tok:13a|smooth:exp" in out
     assert "chrF             100.00" in out
+    assert "token accuracy   100.00  %" in out
     assert "exact match      100.00  % of 64 sentences" in out
     (group,) = json.loads(Path(trained, "by_length.json").read_text())
-    assert group == {"words": 4.0, "count": 64, "bleu": pytest.approx(100), "exact": 100}
+    scores = {name: pytest.approx(100) for name in ("bleu", "chrf", "accuracy", "exact")}
+    assert group == {"words": 4.0, "count": 64} | scores
+    assert json.loads(Path(trained, "scores.json").read_text())["exact"] == 100
     assert Path(trained, "translations.txt").read_text().splitlines()[1] == "un un deux."
     assert imread(Path(trained, "by_length.png")).std() > 0
 
@@ -67,7 +70,8 @@ def test_no_line_is_lost(trained, capsys, monkeypatch):
     assert found[:4] == ["deux un trois.", "", "", "quatre quatre quatre."]
     assert found[5:] == ["un deux un."] * 40 + [""]
     capsys.readouterr()
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\nthree two one.\n\n"))
+    typed = io.BytesIO(b"\nthree two one.\n\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
     assert status(EXPERIMENT, ["translate", trained, *fast]) == 0
     assert capsys.readouterr().out == "\ntrois deux un.\n\n"
     assert status(EXPERIMENT, ["translate", trained, "one " * 120, *fast]) == 0
@@ -96,7 +100,14 @@ def test_draws_where_it_looked(trained, capsys):
         (["--data", "missing"], "--data missing"),
         (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
         (["--dropout", "1"], "--dropout"),
+        (["--data", ".", "--attention", "dot"], "take general, or add --no-bidirectional"),
+        (["--smoothing", "1"], "--smoothing"),
+        (["--pairs", "0"], "--pairs must be 1 or more"),
+        (["--data", ".", "--max-length", "1"], "--max-length 1: every pair"),
+        (["--test", "test_2017"], "--test test_2017 is part of a folder"),
         (["--reverse"], "add --no-bidirectional"),
+        (["--attention", "none", "--feeding"], "choose an --attention too"),
+        (["--context"], "--context is for --attention none"),
         (["translate", "RUN", "--input", "missing"], "cannot read missing"),
         (["translate", "RUN", "one", "--beam", "0"], "--beam must be 1 or more"),
         (["translate", "RUN", "one", "--best", "9"], "--best"),

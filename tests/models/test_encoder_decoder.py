@@ -1,5 +1,6 @@
 """Encoder and decoder: stepping is unrolling, padding is nothing, and both systems learn."""
 
+import shutil
 from functools import partial
 
 import jax
@@ -10,10 +11,14 @@ import pytest
 
 from seqmodels.attention import ATTENTIONS
 from seqmodels.data.batching import Batch
-from seqmodels.data.ragged import Padded
+from seqmodels.data.pairs import pair_batches
+from seqmodels.data.ragged import Padded, ragged
 from seqmodels.models.encoder_decoder import encoder_decoder
 from seqmodels.models.layers import recurrent_layers
 from seqmodels.models.translation_task import mixed, translation_task
+from seqmodels.train.checkpoint import Checkpoints
+from seqmodels.train.config import FitConfig
+from seqmodels.train.fit import fit, resume
 
 E, H, V, W = 6, 5, 11, 9
 KEY = jax.random.key(0)
@@ -33,11 +38,12 @@ def batch(extra=0):
 
 
 def build(kind, hyper=None, *, cell="gru", layers=1, both=True, **options):
-    rate, feeding = (hyper or {}).get("dropout", 0.0), options.get("feeding", False)
+    rate = (hyper or {}).get("dropout", 0.0)
+    feeding, context = options.get("feeding", False), options.get("context", 0)
     score = None if kind == "none" else partial(ATTENTIONS[kind], units=7)
     return encoder_decoder(
         recurrent_layers(cell, E, H, layers, both_ways=both, drop=rate),
-        recurrent_layers(cell, E * (1 + feeding), H, layers, drop=rate),
+        recurrent_layers(cell, E * (1 + feeding) + context, H, layers, drop=rate),
         E,
         (V, W),
         attention=score,
@@ -48,6 +54,7 @@ def build(kind, hyper=None, *, cell="gru", layers=1, both=True, **options):
 
 CASES = {
     "canonical": build("none", cell="lstm", layers=2, both=False, reverse=True),
+    "summarising": build("none", context=4, tied=True),
     "attending": build("additive", tied=True),
     "covering": build("general", feeding=True, coverage=True, cell="lstm"),
 }
@@ -161,6 +168,26 @@ def test_learns_to_reverse():
 
     measured = learn(KEY)
     assert measured["accuracy"] == (128.0, 128.0)
+
+
+def test_a_run_resumed_in_the_middle_of_an_epoch_is_the_uninterrupted_one(tmp_path):
+    """Seven steps, five an epoch; all that is newer than the checkpoint after three is lost."""
+    random, names = np.random.default_rng(0), ("source", "target")
+    texts = {name: ragged([random.integers(4, 9, n) for n in range(2, 11)]) for name in names}
+    batches = pair_batches(texts, 2, buckets=1, seed=0)
+    assert batches.steps_per_epoch == 5
+    cells = [recurrent_layers("rnn", E, H, drop=0.2)] * 2
+    model = encoder_decoder(*cells, E, (V, W), dropout=0.2, word_dropout=0.2)
+    task = translation_task(lambda hyper: model)
+    config = FitConfig(steps=7, evaluate_every=3, dispatch=1, keep=3)
+    checkpoints = Checkpoints(tmp_path, config.keep)
+    whole = fit(task, batches, config, checkpoints=checkpoints).state.params
+    for step in (6, 7):
+        shutil.rmtree(tmp_path / str(step))
+    state = resume(task, batches, config, checkpoints)
+    assert int(state.step) == 3
+    again = fit(task, batches, config, state=state).state.params
+    jax.tree.map(np.testing.assert_array_equal, again, whole)
 
 
 def test_scheduled_sampling_replaces_the_share_that_was_asked_for():
