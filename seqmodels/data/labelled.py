@@ -5,12 +5,13 @@ rt-polarity.pos rt-polarity.neg  a text a line (MR)
 train/pos/*.txt test/neg/*.txt   a text a file (IMDB)
 train.tsv dev.tsv test.tsv       ``text<TAB>label`` a line (SST-2), or with a header (GLUE)
 train.csv, or one file.csv       with a header; columns by their names
-train.txt test.txt               ``COARSE:fine text`` a line (TREC)
+train_5500.label TREC_10.label   ``COARSE:fine text`` a line (TREC); also train.txt, test.txt
 Dutch.txt Greek.txt ...          a name a line, labelled by the file it is in
 ===============================  =============================================================
 """
 
 import csv
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Columns:
 
 
 Reader = Callable[[Path, Columns], list[Example]]
+TREC = {"train": "train_5500.label", "test": "TREC_10.label"}
 
 
 def read_labelled(path: str | Path, columns: Columns | None = None, held: float = 0.1) -> Splits:
@@ -55,6 +57,9 @@ def read_labelled(path: str | Path, columns: Columns | None = None, held: float 
         return _complete({"train": _table(path, columns)}, path, held)
     if (path / "rt-polarity.pos").is_file():
         return _complete({"train": _polarity(path)}, path, held)
+    if (path / TREC["train"]).is_file():
+        trec = {part: path / name for part, name in TREC.items() if (path / name).is_file()}
+        return _complete({p: _prefixed(f, columns) for p, f in trec.items()}, path, held)
     readers: dict[str, Reader] = {"": _folders, ".tsv": _table, ".csv": _table, ".txt": _prefixed}
     for suffix, read in readers.items():
         if (path / f"train{suffix}").exists():
@@ -131,7 +136,7 @@ def _prefixed(path: Path, columns: Columns) -> list[Example]:
 def _table(path: Path, columns: Columns) -> list[Example]:
     """A table with a header, or lines ``text<TAB>label`` without one."""
     if path.suffix == ".csv":
-        rows = list(csv.reader(_read(path).splitlines(keepends=True)))
+        rows = list(csv.reader(io.StringIO(_read(path), newline="")))
     else:
         rows = [line.split("\t") for line in _lines(path)]
     if path.suffix == ".tsv" and rows and "label" not in rows[0] and "sentence" not in rows[0]:

@@ -39,8 +39,12 @@ def read_pairs(path: str | Path, languages: tuple[str, str], test: str = "test")
         return _shared_out(_table(path), path)
     if not path.is_dir():
         raise UserError(f"--data {path}: there is no such file or folder")
-    tables = [file for file in sorted(path.iterdir()) if file.suffix in (".zip", ".tsv")]
-    if len(tables) == 1:
+    tables = [
+        file
+        for file in sorted(path.iterdir())
+        if file.suffix in (".zip", ".tsv", ".txt") and file.name[0] not in "._"
+    ]
+    if len(tables) == 1 and not any(path.glob(f"train*.{languages[0]}*")):
         return _shared_out(_table(tables[0]), tables[0])
     names = NAMES | {"test": (test,)}
     return Splits(**{part: _aligned(path, languages, names[part]) for part in Splits._fields})

@@ -55,9 +55,12 @@ def test_mr_has_two_files_in_latin_1(tmp_path):
     assert {e.label for e in found.train if "café" in e.text} == {"pos"}
 
 
-def test_trec_has_coarse_and_fine_classes(tmp_path):
+@pytest.mark.parametrize(
+    "names", [("train.txt", "test.txt"), ("train_5500.label", "TREC_10.label")]
+)
+def test_trec_has_coarse_and_fine_classes(names, tmp_path):
     lines = "".join(f"HUM:ind Who was Nº {n} ?\n" for n in range(99))
-    files = {"train.txt": lines, "test.txt": "LOC:city Where ?\n"}
+    files = dict(zip(names, (lines, "LOC:city Where ?\n"), strict=True))
     found = read_labelled(write(tmp_path, files, "latin-1"))
     assert found.train[0].label == "HUM:ind"
     assert found.train[0].text.startswith("Who was Nº ")
@@ -81,10 +84,13 @@ def test_the_share_that_is_held_out_is_asked_for(tmp_path):
 
 def test_a_table_has_named_columns(tmp_path):
     header = "price,title,body,group,kind\n"
-    rows = "".join(f'{n},"Old, big {n}","two\nlines",home,chair\n' for n in range(60))
+    rows = "".join(f'{n},"Old, big {n}","two\nlines\u2028",home,chair\n' for n in range(60))
     columns = Columns(("title", "body"), ("group", "kind"), ("price",))
     found = read_labelled(write(tmp_path, {"ads.csv": header + rows}) / "ads.csv", columns)
-    assert Example("Old, big 7 . two\nlines", "home:chair", ("7",)) in [*found.train, *found.dev]
+    assert Example("Old, big 7 . two\nlines\u2028", "home:chair", ("7",)) in [
+        *found.train,
+        *found.dev,
+    ]
     with pytest.raises(UserError, match=r"no column .label., only price, title"):
         read_labelled(tmp_path / "ads.csv")
 

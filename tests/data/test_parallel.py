@@ -46,6 +46,10 @@ def test_a_table_in_a_zip_is_split_by_its_first_side(tmp_path):
     assert not sides[0] & sides[1]
     assert not (sides[0] | sides[1]) & sides[2]
     assert read_pairs(tmp_path / "fra-eng.zip", ("en", "fr")) == parts
+    with zipfile.ZipFile(tmp_path / "fra-eng.zip") as packed:
+        packed.extract("fra-eng/fra.txt", tmp_path)
+    (tmp_path / "fra-eng" / "_about.txt").write_text("where it comes from")
+    assert read_pairs(tmp_path / "fra-eng", ("en", "fr")) == parts
 
 
 def zipped(damaged=False, encrypted=False):
