@@ -29,7 +29,8 @@ def draw(rows: list[Row], path: Path) -> None:
         line[0].set_ylabel(f"our time / {name}'s")
     for axes, cell in zip(grid[0], cells, strict=True):
         axes.set_title(cell.upper())
-    grid[0][-1].legend(loc="best", fontsize=8)
+    handles, labels = grid[0][-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8)
     figure.supxlabel("B, T, H", fontsize=10)
     figure.savefig(path, dpi=130)
 
