@@ -1,5 +1,6 @@
 """What is particular to single cells: initialisation, limits, extremes, and users' mistakes."""
 
+import re
 from functools import partial
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from seqmodels.cells import CELLS, learned_start
+from seqmodels.cells.build import orthogonal
 from seqmodels.cells.rglru import complement
 from seqmodels.errors import UserError
 from seqmodels.noise import weight_drop
@@ -239,3 +241,13 @@ def test_forms():
     linear = {name for name, make in CELLS.items() if isinstance(make(3, 4).form, Linear)}
     assert linear == set(LINEAR)
     assert set(CELLS) - structured - linear == {"gru_before", "mgu"}
+
+
+def test_a_population_draws_its_orthogonal_matrices_one_after_the_other():
+    """A batch of QR decompositions can hang XLA's CPU backend."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    draw = jax.jit(jax.vmap(lambda key: orthogonal(key, (4, 4))))
+    lowered = draw.lower(keys).as_text()
+    assert re.findall(r"geqrf.*?tensor<([\dx]+)xf32>", lowered) == ["4x4"]
+    alone = [jax.nn.initializers.orthogonal()(key, (4, 4)) for key in keys]
+    np.testing.assert_allclose(draw(keys), jnp.stack(alone), rtol=1e-6)
