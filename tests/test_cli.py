@@ -77,6 +77,11 @@ def test_smoke_writes_everything_and_the_run_can_be_used(capsys):
     [
         (["--device", "tpu"], "--device tpu: there is none here, only cpu"),
         (["--steps", "0"], "--steps must be 1 or more"),
+        (["--learning-rate", "-1"], "--learning-rate must be 0 or more, not -1.0"),
+        (["--weight-decay", "nan"], "--weight-decay must be 0 or more, not nan"),
+        (["--b2", "1"], "--b2 must be 0 or more and below 1, not 1.0"),
+        (["--clip-norm", "0"], "--clip-norm must be above 0"),
+        (["sweep", "--learning-rate", "1e-3", "-1"], "--learning-rate must be 0 or more, not -1.0"),
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),
         (["--data", "missing"], "--data missing"),

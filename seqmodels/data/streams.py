@@ -75,7 +75,9 @@ def evaluation_windows(
 
 def _check(batch_size: int, length: int) -> None:
     if batch_size < 1 or length < 1:
-        raise UserError(f"batch size and length must be 1 or more, not {batch_size} and {length}")
+        raise UserError(
+            f"--batch-size and --length must be 1 or more, not {batch_size} and {length}"
+        )
 
 
 def _window(

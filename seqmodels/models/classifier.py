@@ -61,7 +61,9 @@ def classifier(
     reverse: the cell reads from the last step to the first.
     """
     if unknown := set(pool) - set(POOLS) or (not pool and {""}):
-        raise UserError(f"pool {sorted(unknown)} is unknown: choose from {', '.join(POOLS)}")
+        raise UserError(
+            f"--pool {' '.join(sorted(unknown))} is unknown: choose from {', '.join(POOLS)}"
+        )
 
     def head(width: int) -> Layer:
         return mlp([width * len(pool) + static, *hidden, classes], dropout)

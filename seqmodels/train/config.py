@@ -103,8 +103,21 @@ class FitConfig(OptimizerConfig):
     def check(self) -> None:
         """Say which count makes no sense."""
         at_least_one(self, "steps", "evaluate_every", "dispatch", "accumulate", "keep")
+        if not self.clip_norm > 0:
+            raise UserError("--clip-norm must be above 0 (1e9 clips nothing)")
+        shares = {"b1", "b2", "average_decay"}
+        for name in _numbers():
+            value, flag = getattr(self, name), f"--{name.replace('_', '-')}"
+            if not value >= 0 or (name in shares and value >= 1):
+                allowed = "0 or more and below 1" if name in shares else "0 or more"
+                raise UserError(f"{flag} must be {allowed}, not {value}")
         if self.epochs < 0:
             raise UserError("--epochs must be 1 or more, or 0 for a number of --steps")
+
+
+def _numbers() -> list[str]:
+    """The optimizer's fields that may be swept."""
+    return [field.name for field in fields(OptimizerConfig) if field.type in (float, "float")]
 
 
 def at_least_one(config: FitConfig, *names: str) -> None:
@@ -154,8 +167,7 @@ class RunOptions:
 
 def hyper(config: OptimizerConfig, names: tuple[str, ...] = ()) -> dict[str, float]:
     """Numbers that may be swept: the optimizer's, and the config's fields called ``names``."""
-    numbers = [field.name for field in fields(OptimizerConfig) if field.type in (float, "float")]
-    values = {name: float(getattr(config, name)) for name in (*numbers, *names)}
+    values = {name: float(getattr(config, name)) for name in (*_numbers(), *names)}
     if not values["decay_steps"]:
         values["decay_steps"] = float(getattr(config, "steps", 1))
     return values

@@ -41,6 +41,8 @@ def sweep_command(
         raise UserError("--epochs: the members of a sweep may differ in theirs, so give --steps")
     if options.resume is None:
         points = make_points(axes, sweep_options, config)
+        for point in points:
+            replace(config, **point).check()
         place = options.runs, experiment.name, options.name, options.overwrite
         directory = RunDirectory.choose(*place)
     else:
