@@ -39,6 +39,12 @@ class Config(ClassifierConfig):
     evaluate_every: int = 150
     dispatch: int = 10
 
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        if self.shift < 0:
+            raise UserError("--shift must be 0 or more")
+
 
 def read(config: Config):
     """Train, dev and test images."""

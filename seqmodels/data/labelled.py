@@ -85,7 +85,10 @@ def _complete(found: dict[str, list[Example]], path: Path, held: float) -> Split
         for name, rows in hash_split((e.text for e in train), shares)._asdict().items():
             parts[name] = [train[row] for row in rows] if len(rows) else parts.get(name, [])
     if empty := [name for name in Splits._fields if not parts[name]]:
-        raise UserError(f"--data {path}: there are no {empty[0]} examples in it")
+        raise UserError(
+            f"--data {path}: of {sum(map(len, found.values()))} examples none is left for "
+            f"{empty[0]}: give more, or files of its own for each part"
+        )
     return Splits(**parts)
 
 

@@ -54,6 +54,8 @@ def test_files_of_mnist_go_through_every_command(tmp_path, capsys):
     assert imread(run / "prediction.png").std() > 0
     assert status(EXPERIMENT, ["predict", str(run), "20"]) == 2
     assert "give a number from 0 to 19" in capsys.readouterr().err
+    assert status(EXPERIMENT, ["--shift", "-1"]) == 2
+    assert "--shift must be 0 or more" in capsys.readouterr().err
     other = ["--data", mnist(tmp_path / "other", side=5)]
     assert status(EXPERIMENT, ["evaluate", str(run), *other]) == 2
     assert "the images are not 4 x 4 as those of the run" in capsys.readouterr().err
