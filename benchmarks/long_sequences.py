@@ -97,7 +97,7 @@ def rows(options: Options) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    options = tyro.cli(Options, description=__doc__)
+    options = tyro.cli(Options, prog="python -m benchmarks.long_sequences", description=__doc__)
     print(f"B={options.batch} H={options.hidden} float32, {jax.devices()[0].platform}, ", end="")
     print(f"{options.clock} time, jax {jax.__version__}")
     print("| cell | T | pass | engine | ms | of scan | iterations |\n|" + " --- |" * 7)

@@ -1,7 +1,7 @@
 """Time this library against its peers, print tables and save them (below 1: we are faster).
 
-python -m benchmarks                         everything, about 25 minutes on two quiet cores
-python -m benchmarks --resume                what is missing of it
+python -m benchmarks                      everything, about 25 minutes on two quiet cores
+python -m benchmarks --resume             what is missing of it
 python -m benchmarks --parts grid --cells lstm --sizes 32,128,128 --peers pytorch flax_nnx
 python -m benchmarks --parts grid --variants masked layers --seconds 1
 """
@@ -169,7 +169,8 @@ def build(case: Case, config: Config) -> dict:
 
 def command() -> None:
     """The command line."""
-    main(tyro.cli(Annotated[Config, tyro.conf.arg(name="")], description=__doc__))
+    form = Annotated[Config, tyro.conf.arg(name="")]
+    main(tyro.cli(form, prog="python -m benchmarks", description=__doc__))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time and memory of a sweep against separate runs: python -m benchmarks.sweep [HIDDEN ...]
+"""Time and memory of a sweep against separate runs: python -m benchmarks.sweep
 
 For a population of N character models, CPU seconds and wall seconds of one optimizer step of one
 member: all under one vmap, in slices, one after the other in one program, and as a run alone
@@ -6,15 +6,16 @@ member: all under one vmap, in slices, one after the other in one program, and a
 interleaved; the least of each is shown, since whatever else runs only adds to it.
 """
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tyro
+from tyro.conf import Positional, arg
 
 from experiments.char_generation import EXPERIMENT, Config
 from seqmodels.data.streams import Window
@@ -83,16 +84,22 @@ def measure(config: Config, members: int) -> None:
         )
 
 
-def main() -> None:
+def main(
+    hidden: Annotated[
+        Positional[tuple[int, ...]], arg(metavar="UNITS", help="Units of the model.")
+    ] = (16, 32, 64, 256),
+    members: Annotated[tuple[int, ...], arg(help="Models of a population.")] = (1, 4, 16, 64),
+) -> None:
+    """Print a line for each way."""
     # A run alone is the same program for every N.
     jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
     print("| H | N | way | ms wall | ms CPU | CPU / alone | MB temporary |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for hidden in map(int, sys.argv[1:] or ["16", "32", "64", "256"]):
-        for members in (1, 4, 16, 64):
-            config = Config(hidden=hidden, layers=1, embedding=16, batch_size=16, length=32)
-            measure(config, members)
+    for units in hidden:
+        for count in members:
+            config = Config(hidden=units, layers=1, embedding=16, batch_size=16, length=32)
+            measure(config, count)
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, prog="python -m benchmarks.sweep", description=__doc__)

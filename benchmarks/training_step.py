@@ -45,4 +45,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, description=__doc__)
+    tyro.cli(main, prog="python -m benchmarks.training_step", description=__doc__)
