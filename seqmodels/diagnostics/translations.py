@@ -10,6 +10,7 @@ from jaxtyping import Float
 from seqmodels.data.units import tokens
 
 BOUNDS = (5, 10, 15, 20, 25, 30, 40, 50, 1000)  # most words of a source, group by group
+SHORT = 12  # where no source has more words, each length is a group
 SCORES = {"bleu": "BLEU", "chrf": "chrF", "accuracy": "token accuracy", "exact": "exact match"}
 
 
@@ -63,7 +64,7 @@ def by_length(
 ) -> list[dict[str, Any]]:
     """Scores for groups of sources of like length; ``words`` is a group's mean length."""
     lengths = np.array([len(tokens(source)) for source in sources])
-    groups = np.searchsorted(BOUNDS, lengths)
+    groups = lengths if lengths.max() <= SHORT else np.searchsorted(BOUNDS, lengths)
     found = []
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group).tolist()

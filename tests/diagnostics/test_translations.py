@@ -30,5 +30,8 @@ def test_groups_by_length_are_scored_apart(tmp_path):
     groups = by_length(SOURCES, FOUND, TRUE)
     assert [(group["words"], group["count"]) for group in groups] == [(2.0, 1), (7.0, 1)]
     assert [group["accuracy"] for group in groups] == [75.0, 50.0]
+    long = " ".join("abcdefghijklm")
+    groups = by_length(["a", "a b", long], ["x", "y", "z"], ["x", "y", "z"])
+    assert [(group["words"], group["count"]) for group in groups] == [(1.5, 2), (13.0, 1)]
     draw_by_length({"one": groups, "other": groups}, tmp_path / "drawn.png")
     assert imread(tmp_path / "drawn.png").std() > 0
