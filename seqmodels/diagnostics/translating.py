@@ -26,6 +26,7 @@ from seqmodels.errors import UserError
 from seqmodels.models.encoder_decoder import EncoderDecoder
 from seqmodels.models.translator import Translation, translator
 from seqmodels.train.experiment import Run
+from seqmodels.train.session import shown
 
 
 def translate_lines(run: Run, model: EncoderDecoder, arguments: TranslateArguments) -> None:
@@ -108,7 +109,7 @@ def score(
 ) -> None:
     """How good the translations of the test part are, by length too, in words and a picture."""
     sides, path = make_sides(run.extras), run.directory.path
-    others = {Path(other).name: saved(other) for other in arguments.beside}
+    others = {other: saved(other) for other in arguments.beside}
     kept = fitting(pairs, sides, run.config.max_length)
     sources, references = ([pair[side] for pair in kept] for side in (0, 1))
     found = translations(run, model, sides, sources, arguments)
@@ -127,7 +128,7 @@ def score(
     (path / "translations.txt").write_text("".join(text + "\n" for text in hypotheses), "utf-8")
     (path / "scores.json").write_text(json.dumps(judged._asdict(), indent=1) + "\n")
     (path / "by_length.json").write_text(json.dumps(groups, indent=1) + "\n")
-    draw_by_length({path.name: groups} | others, path / "by_length.png")
+    draw_by_length({shown(run.directory): groups} | others, path / "by_length.png")
     print(f"drawn in {path / 'by_length.png'}")
 
 

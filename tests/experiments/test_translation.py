@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from experiments.translation import EXPERIMENT
 from seqmodels.cli import status
+from seqmodels.diagnostics.translations import draw_by_length
 
 NUMBERS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre"}
 
@@ -42,8 +43,16 @@ def trained(here):
     return str(here / "runs/translation/001")
 
 
-def test_evaluates_and_draws(trained, capsys):
-    assert status(EXPERIMENT, ["evaluate", trained, "--beam", "1"]) == 0
+def test_evaluates_and_draws(trained, capsys, monkeypatch):
+    other = {"words": 4.0, "bleu": 1.0, "chrf": 1.0, "accuracy": 1.0, "exact": 1.0}
+    Path("other/001").mkdir(parents=True)
+    Path("other/001/by_length.json").write_text(json.dumps([other]))
+    drawn = []
+    draw = lambda runs, path: drawn.extend(runs) or draw_by_length(runs, path)  # noqa: E731
+    monkeypatch.setattr("seqmodels.diagnostics.translating.draw_by_length", draw)
+    flags = ["--beam", "1", "--beside", "other/001"]
+    assert status(EXPERIMENT, ["evaluate", trained, *flags]) == 0
+    assert drawn == ["runs/translation/001", "other/001"]
     out = capsys.readouterr().out
     assert float(out.split("test ")[1].split("perplexity")[1].split()[0]) < 1.3
     assert "BLEU of words    100.00  nrefs:1|case:mixed|eff:no|tok:none|smooth:exp" in out
