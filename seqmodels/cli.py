@@ -64,13 +64,19 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
 
 
 def status(experiment: Experiment, arguments: list[str]) -> int:
-    """0 done, 1 diverged, 2 wrong use, 130 and 143 interrupted with everything saved."""
+    """0 done, 1 diverged, 2 wrong use, 130 and 143 interrupted with everything saved.
+
+    141 where nobody reads what is printed any more, as in ``--help | head``.
+    """
     try:
         action = parse(experiment, arguments)
         return action() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains too
+        return 141
 
 
 def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | None]:

@@ -108,6 +108,16 @@ def test_divergence_has_a_status_of_its_own(capsys):
     assert "training diverged at step 3" in " ".join(capsys.readouterr().out.split())
 
 
+def test_help_that_nobody_reads_on_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        command("train", "--help"), env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (141, b"")
+
+
 def test_help_needs_no_jax():
     script = (
         "import sys, toy_experiment as toy, seqmodels.cli as cli\n"
