@@ -49,7 +49,7 @@ def training_windows(
 
     @lru_cache(maxsize=2)
     def offset(epoch: int) -> int:
-        return 0 if seed is None else np.random.default_rng([seed, epoch]).integers(spare + 1)
+        return 0 if seed is None else int(np.random.default_rng([seed, epoch]).integers(spare + 1))
 
     def at(step: int, part: slice) -> Window:
         epoch, position = divmod(step, steps)
