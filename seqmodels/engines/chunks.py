@@ -42,8 +42,8 @@ def scan_gates(gates: int, step: Callable, carry: Carry, rows: tuple) -> tuple[C
     return jax.lax.scan(body, carry, (jnp.arange(whole.shape[0]), *others))
 
 
-def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, PyTree]:
-    """``lax.scan(step, carry, rows)``; the only output takes the place of ``rows[0]``."""
+def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, Array]:
+    """``lax.scan(step, carry, rows)``, each output written where ``rows[0]`` of its step was."""
     whole, *others = rows
 
     def body(state: tuple[Carry, Array], inputs: tuple) -> tuple[tuple[Carry, Array], None]:
@@ -51,11 +51,24 @@ def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, PyT
         index, *others = inputs
         row = jax.lax.dynamic_index_in_dim(whole, index, axis=0, keepdims=False)
         carry, out = step(carry, (row, *others))
-        (new,) = jax.tree.leaves(out)
-        return (carry, jax.lax.dynamic_update_index_in_dim(whole, new, index, axis=0)), None
+        return (carry, jax.lax.dynamic_update_index_in_dim(whole, out[0], index, axis=0)), None
 
     (carry, whole), _ = jax.lax.scan(body, (carry, whole), (jnp.arange(len(whole)), *others))
     return carry, whole
+
+
+def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) -> bool:
+    """Whether a step's only output is its new carry, and of the shape of ``rows[0]``.
+
+    Were they computed apart, both would read that row, and XLA would copy the whole at every step.
+    """
+
+    def first(carry: Carry, part: PyTree) -> tuple[PyTree, Carry, PyTree]:
+        row = jax.tree.map(lambda a: a[0], rows(part))
+        return row[0], *step(carry, row)
+
+    found = jax.make_jaxpr(first)(carry, sequence).jaxpr.outvars
+    return len(found) == 3 and found[1] is found[2] and found[0].aval == found[1].aval
 
 
 def scan_in_chunks(
@@ -82,24 +95,13 @@ def scan_in_chunks(
         indices, part = inputs
         return scan(write, state, (*rows(part), indices))
 
-    _, out = first_step(step, rows, carry, sequence)
+    first = lambda carry, part: step(carry, jax.tree.map(lambda a: a[0], rows(part)))  # noqa: E731
+    _, out = jax.eval_shape(first, carry, sequence)
     length = jax.tree.leaves(sequence)[0].shape[0]
     outs = jax.tree.map(lambda a: jnp.zeros((length, *a.shape), a.dtype), out)
     indexed = jnp.arange(length), sequence
     (carry, outs), _ = over_chunks(chunk, (carry, outs), indexed, steps)
     return carry, outs
-
-
-def first_step(
-    step: Callable, rows: Callable, carry: Carry, sequence: PyTree
-) -> tuple[PyTree, PyTree]:
-    """The shapes of what the first step reads and of what it puts out."""
-
-    def first(carry: Carry, part: PyTree) -> tuple[PyTree, PyTree]:
-        row = jax.tree.map(lambda a: a[0], rows(part))
-        return row, step(carry, row)[1]
-
-    return jax.eval_shape(first, carry, sequence)
 
 
 def over_chunks(

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from seqmodels.cells.build import recur
 from seqmodels.engines.chunks import (
     chunk_length,
-    first_step,
+    is_in_place,
     over_chunks,
     scan_gates,
     scan_in_chunks,
@@ -139,11 +139,10 @@ def forwards(
     scan, gates = static.scan, static.pullback.gates
     if scan is jax.lax.scan and gates > 1:
         scan = partial(scan_gates, gates)
-    elif scan is jax.lax.scan and not keep:
-        (u, *_), (y, _) = first_step(step, rows, carry, sequence)
-        if u == y:  # an RNN: nothing to fill with zeros, and half the memory to go through
-            carry, ys = scan_in_place(step, carry, rows(sequence))
-            return carry, (ys, None)
+    elif scan is jax.lax.scan and not keep and is_in_place(step, rows, carry, sequence):
+        # Nothing is filled with zeros, and there is less memory to go through.
+        carry, ys = scan_in_place(step, carry, rows(sequence))
+        return carry, (ys, None)
     if static.steps == sequence.x.shape[0]:
         return scan(step, carry, rows(sequence))
     return scan_in_chunks(step, rows, carry, sequence, static.steps, scan)
