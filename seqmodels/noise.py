@@ -133,11 +133,10 @@ def of_inner(pullback: Pullback) -> Pullback:
         assert pullback.gather is not None
         return Drawn(pullback.gather(params.cell, *rest), zeros_like(params.own))
 
-    return Pullback(
-        lambda params, *rest: pullback.keep(params.cell, *rest),
-        lambda params, *rest: pullback.linearise(params.cell, *rest),
-        pullback.pull,
-        pullback.gather and gather,
+    return pullback._replace(
+        keep=lambda params, *rest: pullback.keep(params.cell, *rest),
+        linearise=lambda params, *rest: pullback.linearise(params.cell, *rest),
+        gather=pullback.gather and gather,
     )
 
 

@@ -68,12 +68,14 @@ class Pullback(NamedTuple):
     linearise: ``(params, carry, kept) -> linear``, all that no cotangent enters
     pull:      ``(linear, dcarry, dy) -> (dcarry, du, da)`` of one step
     gather:    ``(params, carry, kept, cotangents) -> dparams``, where update reads parameters
+    gates:     into how many parts of its last axis ``keep`` wants u cut; it takes u whole too
     """
 
     keep: Callable[..., tuple[tuple[Carry, Any], PyTree]]
     linearise: Callable[..., PyTree]
     pull: Callable[..., tuple[Carry, PyTree, Array]]
     gather: Callable[..., Params] | None = None
+    gates: int = 1
 
 
 class Structured(NamedTuple):

@@ -23,7 +23,7 @@ from seqmodels.cells.build import (
     zero_start,
     zeros,
 )
-from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, Structured
+from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, PyTree, Structured
 
 
 def gru(
@@ -65,18 +65,15 @@ def gru(
     def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B GH"]:
         return dot(x, params["wx"])
 
-    def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple, Kept]:
-        u = u + rows(params["b"], u)
-        # Joined after the tanh: otherwise XLA's CPU backend computes those of r and z in the loop
-        # for n, and three in one loop are not vectorised.
-        sums = [u[..., gate] + a[..., gate] for gate in (slice(hidden), slice(hidden, 2 * hidden))]
-        t = jnp.concatenate([jnp.tanh(z) for z in sums], axis=-1)
-        r, z = split_gates(half(t), 2)
-        seen = a[..., 2 * hidden :]
-        seen = seen + rows(params["bh"], seen)
-        n = jnp.tanh(u[..., 2 * hidden :] + r * seen)
-        h = n + z * (h - n)
-        return (h, h.astype(compute)), Kept(t, n, seen)
+    def keep(params: Params, h: Array, u: PyTree, a: Array) -> tuple[tuple, Kept]:
+        u = u if isinstance(u, tuple) else split_gates(u, 3)
+        u = [part + rows(b, part) for part, b in zip(u, split_gates(params["b"], 3), strict=True)]
+        a_r, a_z, a_n = split_gates(a, 3)
+        r, z = jnp.tanh(u[0] + a_r), jnp.tanh(u[1] + a_z)
+        seen = a_n + rows(params["bh"], a_n)
+        n = jnp.tanh(u[2] + half(r) * seen)
+        h = n + half(z) * (h - n)
+        return (h, h.astype(compute)), Kept(r, z, n, seen)
 
     form = Structured(
         project=project,
@@ -84,7 +81,7 @@ def gru(
         hidden=lambda params, h: h,
         update=lambda params, h, u, a: keep(params, h, u, a)[0],
         prepare=prepare,
-        pullback=Pullback(keep, linearise, pull, gather),
+        pullback=Pullback(keep, linearise, pull, gather, gates=3),
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 
@@ -92,7 +89,8 @@ def gru(
 class Kept(NamedTuple):
     """What the derivatives of a step need."""
 
-    gates: Float[Array, "*B 2H"]  # r and z as they left the tanh
+    r: Float[Array, "*B H"]  # as it left the tanh, like z
+    z: Float[Array, "*B H"]
     n: Float[Array, "*B H"]
     seen: Float[Array, "*B H"]  # U_n h_{t-1} + b_h
 
@@ -107,8 +105,8 @@ class Linearised(NamedTuple):
 
 def linearise(params: Params, h: Array, kept: Kept) -> Linearised:
     """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
-    r, z = split_gates(half(kept.gates), 2)
-    slope_r, slope_z = split_gates(0.5 - 0.5 * kept.gates * kept.gates, 2)
+    r, z = half(kept.r), half(kept.z)
+    slope_r, slope_z = 0.5 - 0.5 * kept.r * kept.r, 0.5 - 0.5 * kept.z * kept.z
     slope_n = (1.0 - z) * (1.0 - kept.n * kept.n)
     gates = [slope_n * kept.seen * slope_r, (h - kept.n) * slope_z, slope_n]
     return Linearised(jnp.concatenate(gates, axis=-1), slope_n * r, z)

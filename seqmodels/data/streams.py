@@ -1,5 +1,6 @@
 """One long text as parallel streams of consecutive windows, for truncated backprop through time."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,12 +45,18 @@ def training_windows(
             f"({batch_size} streams of {length}): lower the batch size or length, or give more text"
         )
     spare = pairs - steps * batch_size * length
+    streams = np.arange(length + 1)[:, None] + np.arange(batch_size) * steps * length
+
+    @lru_cache(maxsize=2)
+    def offset(epoch: int) -> int:
+        return 0 if seed is None else int(np.random.default_rng([seed, epoch]).integers(spare + 1))
 
     def at(step: int, part: slice) -> Window:
         epoch, position = divmod(step, steps)
-        offset = 0 if seed is None else np.random.default_rng([seed, epoch]).integers(spare + 1)
-        starts = (offset + np.arange(batch_size) * steps * length)[part]
-        return _window(tokens, starts, starts + steps * length, position, length)
+        symbols = tokens[streams[:, part] + (offset(epoch) + position * length)]
+        resets = np.zeros(symbols[1:].shape, bool)
+        resets[0] = position == 0
+        return Window(symbols[:-1], symbols[1:], np.ones_like(resets), resets)
 
     return Batches(at, steps, lambda step: batch_size, batch_axis=1)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.engines.problem import join_time, split_time
-from seqmodels.types import Carry, PyTree
+from seqmodels.types import Array, Carry, PyTree
 
 CHUNK_BYTES = 2**21  # of gates: a chunk's arrays should stay in the cache
 
@@ -24,24 +24,76 @@ def chunk_length(length: int, step_bytes: int) -> int:
     return max(divisors, default=most)
 
 
+def scan_gates(gates: int, step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, PyTree]:
+    """``lax.scan(step, carry, rows)``, with ``rows[0]`` of each step as a tuple of its gates.
+
+    XLA's CPU backend does not vectorise what reads a slice of a dynamic slice, so each gate is
+    cut out of the whole.
+    """
+    whole, *others = rows
+    shape = (1, *whole.shape[1:-1], whole.shape[-1] // gates)
+
+    def body(carry: Carry, inputs: tuple) -> tuple[Carry, PyTree]:
+        index, *others = inputs
+        starts = [(index, *(0,) * (whole.ndim - 2), gate * shape[-1]) for gate in range(gates)]
+        parts = tuple(jax.lax.dynamic_slice(whole, start, shape)[0] for start in starts)
+        return step(carry, (parts, *others))
+
+    return jax.lax.scan(body, carry, (jnp.arange(whole.shape[0]), *others))
+
+
+def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, Array]:
+    """``lax.scan(step, carry, rows)``, each output written where ``rows[0]`` of its step was."""
+    whole, *others = rows
+
+    def body(state: tuple[Carry, Array], inputs: tuple) -> tuple[tuple[Carry, Array], None]:
+        carry, whole = state
+        index, *others = inputs
+        row = jax.lax.dynamic_index_in_dim(whole, index, axis=0, keepdims=False)
+        carry, out = step(carry, (row, *others))
+        return (carry, jax.lax.dynamic_update_index_in_dim(whole, out[0], index, axis=0)), None
+
+    (carry, whole), _ = jax.lax.scan(body, (carry, whole), (jnp.arange(len(whole)), *others))
+    return carry, whole
+
+
+def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) -> bool:
+    """Whether a step's only output is its new carry, and of the shape of ``rows[0]``.
+
+    Were they computed apart, both would read that row, and XLA would copy the whole at every step.
+    """
+
+    def first(carry: Carry, part: PyTree) -> tuple[PyTree, Carry, PyTree]:
+        row = jax.tree.map(lambda a: a[0], rows(part))
+        return row[0], *step(carry, row)
+
+    found = jax.make_jaxpr(first)(carry, sequence).jaxpr.outvars
+    return len(found) == 3 and found[1] is found[2] and found[0].aval == found[1].aval
+
+
 def scan_in_chunks(
-    step: Callable, rows: Callable, carry: Carry, sequence: PyTree, steps: int
+    step: Callable,
+    rows: Callable,
+    carry: Carry,
+    sequence: PyTree,
+    steps: int,
+    scan: Callable[..., tuple[PyTree, PyTree]],
 ) -> tuple[Carry, PyTree]:
-    """``lax.scan(step, carry, rows(sequence))``, with ``rows`` applied to one chunk at a time.
+    """``scan(step, carry, rows(sequence))``, with ``rows`` applied to one chunk at a time.
 
     Each output is written to its place in the whole: stacked by chunk, it would be copied again.
     """
 
     def write(state: tuple[Carry, PyTree], inputs: tuple) -> tuple[tuple[Carry, PyTree], None]:
         carry, outs = state
-        index, row = inputs
-        carry, out = step(carry, row)
+        *row, index = inputs
+        carry, out = step(carry, tuple(row))
         place = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=0)
         return (carry, jax.tree.map(place, outs, out)), None
 
     def chunk(state: tuple[Carry, PyTree], inputs: tuple) -> tuple[tuple[Carry, PyTree], None]:
         indices, part = inputs
-        return jax.lax.scan(write, state, (indices, rows(part)))
+        return scan(write, state, (*rows(part), indices))
 
     first = lambda carry, part: step(carry, jax.tree.map(lambda a: a[0], rows(part)))  # noqa: E731
     _, out = jax.eval_shape(first, carry, sequence)

@@ -17,7 +17,14 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.cells.build import recur
-from seqmodels.engines.chunks import chunk_length, over_chunks, scan_in_chunks
+from seqmodels.engines.chunks import (
+    chunk_length,
+    is_in_place,
+    over_chunks,
+    scan_gates,
+    scan_in_chunks,
+    scan_in_place,
+)
 from seqmodels.engines.problem import (
     Problem,
     clip_tree,
@@ -129,9 +136,16 @@ def forwards(
     def rows(part: Sequence) -> tuple:
         return project(form, params, part.x, part.noise), part.mask, part.reset
 
+    scan, gates = static.scan, static.pullback.gates
+    if scan is jax.lax.scan and gates > 1:
+        scan = partial(scan_gates, gates)
+    elif scan is jax.lax.scan and not keep and is_in_place(step, rows, carry, sequence):
+        # Nothing is filled with zeros, and there is less memory to go through.
+        carry, ys = scan_in_place(step, carry, rows(sequence))
+        return carry, (ys, None)
     if static.steps == sequence.x.shape[0]:
-        return static.scan(step, carry, rows(sequence))
-    return scan_in_chunks(step, rows, carry, sequence, static.steps)
+        return scan(step, carry, rows(sequence))
+    return scan_in_chunks(step, rows, carry, sequence, static.steps, scan)
 
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):

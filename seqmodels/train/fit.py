@@ -188,7 +188,7 @@ class Trainer:
         memory = self.place(self.memory(state.params, state.memory, chunk))
         compiled, begin = self.program.seconds, time.perf_counter()
         state, metrics = self.call(state._replace(memory=memory), chunk)
-        metrics = jax.device_get(metrics)
+        metrics = jax.tree.map(np.asarray, metrics)  # a tenth of device_get's time on a CPU
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
         self.step += size
         self.report(metrics, size, seconds)
