@@ -25,18 +25,21 @@ from seqmodels.types import Array, Carry, PyTree
 
 SMALLEST = 16  # rows or columns of a matmul of Triton's
 MATMULS = 512  # of blocks in a step: they are written out, and somebody has to compile them
+WIDTH, WIDER = 64, 128  # columns of a block; the second where the first would be too many matmuls
+WARPS = {WIDTH: 4, WIDER: 16}  # a wide cell's gates, 16 rows of them, need the threads' registers
 
 
 class Pallas(NamedTuple):
     """Takes structured cells whose sizes are multiples of 16; no forward mode.
 
     A program has ``rows`` of the batch and ``warps`` of 32 threads, and works on blocks of at most
-    ``width`` columns; all are powers of two.  ``interpret`` runs it anywhere, slowly.
+    ``width`` columns; all are powers of two, and zero leaves the choice to the engine.
+    ``interpret`` runs it anywhere, slowly.
     """
 
     rows: int = 16
-    width: int = 64
-    warps: int = 4
+    width: int = 0
+    warps: int = 0
     interpret: bool = False
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
@@ -50,7 +53,7 @@ class Pallas(NamedTuple):
         width = self.block_width(problem)
         if width < SMALLEST:
             return f"needs hidden sizes that are multiples of {SMALLEST}"
-        if kernel_of(problem).size > MATMULS * width**2:
+        if matmuls(problem, width) > MATMULS:
             return f"would need more than {MATMULS} matmuls of {width} columns in every step"
         if not self.interpret and not on_nvidia():
             return f"needs an NVIDIA device, not {jax.default_backend()}"
@@ -60,7 +63,14 @@ class Pallas(NamedTuple):
         """The columns of a block: the largest power of two that divides every size."""
         sizes = [a.shape[-1] for a in jax.tree.leaves(problem.carry)]
         common = math.gcd(*sizes, *kernel_of(problem).shape[-2:])
-        return min(common & -common, self.width)
+        largest = common & -common
+        most = self.width or (WIDTH if matmuls(problem, min(largest, WIDTH)) <= MATMULS else WIDER)
+        return min(largest, most)
+
+
+def matmuls(problem: Problem, width: int) -> int:
+    """The matmuls of a step in blocks of so many columns."""
+    return math.prod(kernel_of(problem).shape) // width**2
 
 
 def kernel_of(problem: Problem) -> jax.ShapeDtypeStruct:
@@ -166,6 +176,7 @@ def launch(settings: Pallas, layout: Layout, plan: Plan) -> Sequence[Array]:
         for end, time in zip(plan.types, late, strict=True)
     ]
     arrays = [s.array for s in plan.sources]
+    warps = settings.warps or WARPS[WIDER if layout.width >= WIDER else WIDTH]
     return pallas.pallas_call(
         partial(walk, layout, plan),
         grid=(layout.programs,),
@@ -177,7 +188,7 @@ def launch(settings: Pallas, layout: Layout, plan: Plan) -> Sequence[Array]:
         out_specs=[by_rows(a, time) for a, time in zip(results, late, strict=True)],
         out_shape=results,
         interpret=settings.interpret,
-        compiler_params=triton.CompilerParams(num_warps=settings.warps, num_stages=1),
+        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=1),
         name="recurrence",
     )(*arrays, *plan.tape.matrices)
 

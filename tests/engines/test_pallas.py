@@ -76,6 +76,16 @@ def test_bfloat16_weights_with_a_state_in_float32():
     close(found, wanted, 0.02)  # the same roundings, but for the order of sums: 8 bits of mantissa
 
 
+def test_blocks_are_wider_where_there_would_be_too_many_matmuls():
+    """1536^2 / 64^2 of them, more than are taken."""
+    cell = CELLS["rnn"](D, 1536)
+    params, xs, carry, mask, resets = arguments(cell, (2,))
+    run = lambda engine: unroll(  # noqa: E731
+        cell, params, xs, carry, mask=mask, resets=resets, engine=engine
+    )
+    close(run(Pallas(interpret=True)), run("scan"), 1e-4)  # sums of 1536 products, in blocks
+
+
 def test_vmap_over_parameters_equals_a_loop():
     cell, batch, engine = CASES["rnn"]
     params, *rest = arguments(cell, batch)
@@ -92,10 +102,13 @@ def nvidia(monkeypatch):
     monkeypatch.setattr(pallas, "on_nvidia", lambda: True)
 
 
-@pytest.mark.parametrize("name", [*CASES, "bfloat16"])
+@pytest.mark.parametrize("name", [*CASES, "bfloat16", "wide"])
 def test_each_pass_is_one_triton_kernel_and_no_loop_is_left(nvidia, name):
     """Lowering to Triton's IR needs no device; compiling that would."""
-    of = {"bfloat16": (CELLS["lstm"](D, 64, dtype=jnp.bfloat16), (20,), None)} | CASES
+    of = CASES | {
+        "bfloat16": (CELLS["lstm"](D, 64, dtype=jnp.bfloat16), (20,), None),
+        "wide": (CELLS["lstm"](D, 768, dtype=jnp.bfloat16), (16,), None),  # as published marks
+    }
     cell, batch, _ = of[name]
     shapes = jax.eval_shape(lambda: arguments_of_zeros(cell, batch))
     traced = jax.jit(graded(cell, "pallas")).trace(*shapes)
@@ -114,7 +127,7 @@ def arguments_of_zeros(cell, batch):
     ("cell", "message"),
     [
         (CELLS["lstm"](D, 24), "needs hidden sizes that are multiples of 16"),
-        (CELLS["lstm"](D, 2048), "more than 512 matmuls of 64 columns"),
+        (CELLS["lstm"](D, 2048), "more than 512 matmuls of 128 columns"),
         (CELLS["min_gru"](D, H), "needs a structured cell"),
         (CELLS["additive_memory"](D, H), "it needs 2 features in blocks of 16"),
     ],
