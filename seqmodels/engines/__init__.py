@@ -10,8 +10,8 @@ any other    ``scan``         needs nothing but ``step``
 ===========  ===============  ==============================================
 
 ``cudnn``, ``pallas`` and ``mosaic`` must be asked for by name until they have been measured on a
-device, and ``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no forward mode:
-ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+device, and ``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no
+forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable

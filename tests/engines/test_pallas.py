@@ -1,11 +1,9 @@
 """The kernel against ``scan``: interpreted on any machine, as Triton's IR, and on a device."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
+from sequences import D, T, arguments, arguments_of_zeros, close, graded
 
 from seqmodels.cells import CELLS
 from seqmodels.engines import pallas
@@ -13,47 +11,13 @@ from seqmodels.engines.pallas import Pallas
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 
-T, D, H = 3, 2, 16
+H = 16
 CASES = {
     "rnn": (CELLS["rnn"](D, H), (2, 9), Pallas(interpret=True)),  # two programs, the last not full
     "lstm": (CELLS["lstm"](D, 2 * H), (3,), Pallas(interpret=True, width=H)),  # many blocks
     "gru": (CELLS["gru"](D, H), (), Pallas(interpret=True)),
     "slstm": (CELLS["slstm"](D, 2 * H, heads=2), (3,), Pallas(interpret=True)),
 }
-
-
-@partial(jax.jit, static_argnums=0)
-def moved(make):
-    """What ``make`` gives, moved away from every special point."""
-    leaves, tree = jax.tree.flatten(make())
-    waves = [jnp.sin(jnp.arange(1, a.size + 1, dtype=a.dtype)).reshape(a.shape) for a in leaves]
-    return tree.unflatten([a + 0.1 * wave for a, wave in zip(leaves, waves, strict=True)])
-
-
-def arguments(cell, batch):
-    """Parameters, inputs, carry, mask and resets."""
-    params = moved(lambda: cell.init(jax.random.key(0)))
-    carry = moved(lambda: cell.start(params, batch))
-    xs = moved(lambda: jnp.zeros((T, *batch, D)))
-    random = np.random.default_rng(0).random((2, T, *batch))
-    return params, xs, carry, jnp.asarray(random[0] < 0.7), jnp.asarray(random[1] < 0.3)
-
-
-def graded(cell, engine, **options):
-    """Outputs, final carry and the gradients of parameters, inputs and carry."""
-
-    def loss(params, xs, carry, mask, resets):
-        result = unroll(cell, params, xs, carry, mask=mask, resets=resets, engine=engine, **options)
-        flat = jnp.concatenate([a.astype(jnp.float32).ravel() for a in jax.tree.leaves(result)])
-        return jnp.vdot(jnp.cos(jnp.arange(flat.size, dtype=jnp.float32)), flat), result
-
-    return jax.grad(loss, argnums=(0, 1, 2), has_aux=True)
-
-
-def close(a, b, tolerance=1e-5):
-    as_float = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float32), tree)  # noqa: E731
-    compare = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
-    jax.tree.map(compare, as_float(a), as_float(b))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -115,12 +79,6 @@ def test_each_pass_is_one_triton_kernel_and_no_loop_is_left(nvidia, name):
     text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert text.count("@__gpu$xla.gpu.triton") == 2
     assert "stablehlo.while" not in text
-
-
-def arguments_of_zeros(cell, batch):
-    params = cell.init(jax.random.key(0))
-    flags = jnp.zeros((T, *batch), bool)
-    return params, jnp.zeros((T, *batch, D)), cell.start(params, batch), flags, flags
 
 
 @pytest.mark.parametrize(
