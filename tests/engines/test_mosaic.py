@@ -15,7 +15,7 @@ H = 64
 CASES = {
     "rnn": (CELLS["rnn"](D, H), (2, 9), {}),  # two clusters of one, the last not full
     "lstm": (CELLS["lstm"](D, 2 * H), (3,), {}),  # two parties
-    "gru": (CELLS["gru"](D, 3 * H), (), {"clip_gradient": 0.3}),
+    "gru": (CELLS["gru"](D, H), (), {"clip_gradient": 0.3}),
     "slstm": (CELLS["slstm"](D, 2 * H, heads=2), (3,), {}),
 }
 
@@ -38,7 +38,7 @@ def test_values_and_gradients_are_those_of_scan(interpreted, name):
 
 
 def test_bfloat16_weights_with_a_state_in_float32(interpreted):
-    cell = CELLS["lstm"](D, H, dtype=jnp.bfloat16)
+    cell = CELLS["rnn"](D, H, dtype=jnp.bfloat16)
     inputs = arguments(cell, (3,))
     found, wanted = (jax.jit(graded(cell, e))(*inputs) for e in (interpreted(), "fused"))
     assert found[1][0].dtype == jnp.bfloat16
@@ -50,8 +50,11 @@ def test_weights_that_do_not_fit_are_streamed(interpreted):
     """One of four chunks stays, [128, 64] each, beside an operand of [256, 16]."""
     engine = interpreted(blocks=2, memory=4 * (4 * 128 * 64 - 1 + 256 * 16 + 128 * 16))
     cell = CELLS["rnn"](D, 4 * H)
-    inputs = arguments(cell, (2,))
-    close(*(jax.jit(graded(cell, e))(*inputs) for e in (engine, "scan")), 2e-5)
+    params, xs, carry, mask, resets = arguments(cell, (2,))
+    run = lambda engine: unroll(  # noqa: E731
+        cell, params, xs, carry, mask=mask, resets=resets, engine=engine
+    )
+    close(run(engine), run("scan"))
 
 
 def test_vmap_over_parameters_equals_a_loop(interpreted):
@@ -71,8 +74,7 @@ def hopper(monkeypatch):
 
 
 LOWERED = {
-    "rnn": (CELLS["rnn"](D, 1024, dtype=jnp.bfloat16), (20,)),
-    "gru": (CELLS["gru"](D, 2 * H, dtype=jnp.bfloat16), (2, 3)),
+    "gru": (CELLS["gru"](D, 2 * H, dtype=jnp.bfloat16), (2, 9)),
     "slstm": (CELLS["slstm"](D, 2 * H, heads=2, dtype=jnp.bfloat16), (3,)),
     "lstm": (CELLS["lstm"](D, 768, dtype=jnp.bfloat16), (16,)),  # as published marks
 }
@@ -136,4 +138,4 @@ def test_on_the_device(name):
     cell, batch = LOWERED[name]
     inputs = arguments(cell, batch)
     found, wanted = (jax.jit(graded(cell, e))(*inputs) for e in ("mosaic", "fused"))
-    close(found, wanted, 0.05)  # 8 bits of mantissa, and sums of up to 1024 products
+    close(found, wanted, 0.05)  # 8 bits of mantissa, and sums of hundreds of products
