@@ -27,7 +27,14 @@ UNITS = 64  # rows of a matmul of wgmma's
 CHUNK = 64  # columns of the weights that are copied and multiplied at a time
 WIDEST = 2048  # rows of one copy
 SUMS = 2**14  # that a block's threads can hold while they multiply: half of their registers
-NEEDED = ("kernel", "ClusterBarrier", "wgmma", "copy_gmem_to_smem", "copy_smem_to_gmem", "load")
+NEEDED = (
+    "kernel",
+    "ClusterBarrier",
+    "wgmma",
+    "copy_gmem_to_smem",
+    "copy_smem_to_gmem",
+    "layout_cast",
+)
 
 
 class Mosaic(NamedTuple):

@@ -8,6 +8,7 @@ memory, meets the others at a barrier of the cluster, and reads the whole of it.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import Parameter, signature
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -31,6 +32,10 @@ OTHERWISE: dict[str, Callable] = {
     "add_any": jax.lax.add,
     "log1p": lambda x: jax.lax.log(1.0 + x),  # exact to 1e-7, if not to as many digits
 }
+
+# JAX 0.10 must have an index beside the reference that is read, 0.11 must not.
+INDEX = signature(gpu.load).parameters.get("idx")
+NO_INDEX = (None,) if INDEX and INDEX.default is Parameter.empty else ()
 
 
 def launch(settings: Mosaic, layout: Shares, plan: Plan) -> Sequence[Array]:
@@ -104,7 +109,7 @@ class Party(NamedTuple):
         shape = source.slot.shape
         if self.layout.is_number(shape):
             return ref[time or (0,)]
-        blocks = [self.load(ref, place) for place in self.places(shape, time)]
+        blocks = [self.load(ref.at[place]) for place in self.places(shape, time)]
         if source.flags:
             blocks = [a != 0 for a in blocks]
         return Rows(boxed(blocks, self.layout.divide(shape)[0]))
@@ -121,11 +126,11 @@ class Party(NamedTuple):
         starts = self.layout.starts(shape, self.number)
         return [(*time, self.program, pallas.ds(k, self.layout.units), slice(None)) for k in starts]
 
-    def load(self, ref: Any, place: tuple) -> Array:
-        """A block from global memory, laid out as wgmma leaves its results."""
+    def load(self, ref: Any) -> Array:
+        """A block from global memory, laid out as wgmma leaves its sums."""
         if self.settings.interpret:
-            return ref[place]
-        return gpu.load(ref, place, layout=gpu.Layout.WGMMA, optimized=False)
+            return ref[...]
+        return gpu.load(ref, *NO_INDEX, layout=gpu.Layout.WGMMA, optimized=False)
 
     def settle(self, a: Array) -> Array:
         """The same block, laid out like all that a loop carries."""
