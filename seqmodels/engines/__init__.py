@@ -9,9 +9,9 @@ linear, CPU  ``scan``         two cores gain nothing from the extra work
 any other    ``scan``         needs nothing but ``step``
 ===========  ===============  ==============================================
 
-``cudnn`` and ``pallas`` must be asked for by name until they have been measured on a device, and
-``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no forward mode:
-ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+``cudnn``, ``pallas`` and ``mosaic`` must be asked for by name until they have been measured on a
+device, and ``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no
+forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
+from seqmodels.engines.mosaic import Mosaic
 from seqmodels.engines.newton import Newton
 from seqmodels.engines.pallas import Pallas
 from seqmodels.engines.problem import Problem
@@ -42,6 +43,7 @@ ENGINES: dict[str, Engine] = {
     "fused": Fused(),
     "associative": Associative(),
     "cudnn": Cudnn(),
+    "mosaic": Mosaic(),
     "newton": Newton(),
     "pallas": Pallas(),
 }
@@ -75,12 +77,12 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
     form = problem.cell.form
     if isinstance(engine, Cudnn | Newton):
         return engine.refusal(problem)
-    if isinstance(engine, Fused | Pallas):
+    if isinstance(engine, Fused | Pallas | Mosaic):
         if not isinstance(form, Structured):
             return "needs a structured cell (Cell.form), which this one is not"
         if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
             return "needs a carry of floating-point arrays"
-    if isinstance(engine, Pallas):
+    if isinstance(engine, Pallas | Mosaic):
         return engine.refusal(problem)
     if isinstance(engine, Associative):
         if not isinstance(form, Linear):

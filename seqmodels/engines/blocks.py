@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seqmodels.engines.layout import Layout, refused
 from seqmodels.engines.tape import Equation, Matrix, Slot, Tape
-from seqmodels.errors import UserError
 from seqmodels.types import Array
 
 # Those that Pallas can lower to Triton.
@@ -28,54 +28,11 @@ ELEMENTWISE = """
 """
 
 
-class Layout(NamedTuple):
-    """The batch axes of the step, and the rows and columns of a block."""
-
-    batch: tuple[int, ...]
-    rows: int
-    width: int
-
-    @property
-    def programs(self) -> int:
-        """Blocks of rows."""
-        return -(-math.prod(self.batch) // self.rows)
-
-    def is_number(self, shape: tuple[int, ...]) -> bool:
-        """Whether an array has no row for each of the batch; without batch axes all have one."""
-        return bool(self.batch) and not shape
-
-    def divide(self, shape: tuple[int, ...], at: int = 0) -> tuple[tuple, tuple]:
-        """How many blocks along each axis, those of the batch (from ``at``) aside; one's shape."""
-        end = at + len(self.batch)
-        features = (*shape[:at], *shape[end:])
-        if shape[at:end] != self.batch:
-            raise refused(f"an array of shape {shape} without the batch axes {self.batch}")
-        if not features:
-            return (), (self.rows,)
-        if features[-1] == 1:
-            return features, (self.rows, 1)
-        if features[-1] % self.width:
-            raise refused(f"{features[-1]} features in blocks of {self.width}")
-        return (*features[:-1], features[-1] // self.width), (self.rows, self.width)
-
-    def blocks(self, axis: int, size: int, shape: tuple[int, ...]) -> int:
-        """How many blocks a number of elements along an axis is."""
-        unit = self.width if axis == len(shape) - 1 and shape[-1] != 1 else 1
-        if size % unit or (axis < len(self.batch) and size not in (0, shape[axis])):
-            raise refused(f"a cut at {size} of axis {axis} of {shape}, blocks of {self.width}")
-        return size // unit
-
-
 class Rows(NamedTuple):
     """An array in blocks; ``at`` is where its batch axes begin."""
 
     blocks: np.ndarray  # of arrays [rows], [rows, 1] or [rows, width]
     at: int = 0
-
-
-def refused(what: str) -> UserError:
-    """What the cell needs and the kernel cannot do."""
-    return UserError(f"engine='pallas' cannot run this cell: it needs {what}; use engine='auto'")
 
 
 def boxed(blocks: Sequence, grid: tuple[int, ...]) -> np.ndarray:
@@ -100,7 +57,9 @@ def spread(blocks: np.ndarray, grid: tuple[int, ...], block: tuple[int, ...]) ->
     return np.broadcast_to(each(repeat, blocks), grid)
 
 
-def replay(tape: Tape, layout: Layout, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def replay(
+    tape: Tape, layout: Layout, read: Callable[[Any], Any], rules: dict | None = None
+) -> Callable[[Any], Any]:
     """Run the tape; gives what finds values.  ``read`` has those that are not computed here."""
     values: dict[Slot, Any] = {}
 
@@ -112,7 +71,7 @@ def replay(tape: Tape, layout: Layout, read: Callable[[Any], Any]) -> Callable[[
         return values[operand] if isinstance(operand, Slot) else operand
 
     for eqn in tape.equations:
-        rule = RULES.get(eqn.primitive.name)
+        rule = (rules or RULES).get(eqn.primitive.name)
         if rule is None:
             raise refused(f"the operation {eqn.primitive.name}")
         outputs = rule(layout, eqn, *[value(operand) for operand in eqn.inputs])
@@ -236,6 +195,25 @@ class Factor(NamedTuple):
 
 def dot(layout: Layout, eqn: Equation, left: Any, right: Any) -> Rows:
     """A matmul with a constant: a sum over blocks, head by head."""
+
+    def product(blocks: np.ndarray, matrix: Factor, flipped: bool) -> np.ndarray:
+        columns = matrix.shape[-2 if flipped else -1] // layout.width
+
+        def block(head: int, column: int) -> Array:
+            products = [
+                multiply(eqn, a, tile(matrix, layout.width, head, row, column, flipped), flipped)
+                for row, a in enumerate(blocks[head])
+            ]
+            return reduce(add, products)
+
+        out = [block(head, column) for head in range(len(blocks)) for column in range(columns)]
+        return boxed(out, (-1, columns))
+
+    return contract(layout, eqn, left, right, product)
+
+
+def contract(layout: Layout, eqn: Equation, left: Any, right: Any, product: Callable) -> Rows:
+    """A matmul with a constant, where ``product`` takes blocks ``[heads, K]`` to ``[heads, M]``."""
     contracted, heads = eqn.params["dimension_numbers"]
     if ours := isinstance(left, Factor):
         left, right, contracted, heads = right, left, contracted[::-1], heads[::-1]
@@ -247,17 +225,7 @@ def dot(layout: Layout, eqn: Equation, left: Any, right: Any) -> Rows:
     if ((*heads[0], *contracted[0]), heads[1]) != (tuple(features), (0,) * many):
         raise refused("a matmul along another axis than the last")
     flipped = contracted[1] == (len(right.shape) - 1,)
-    blocks = left.blocks.reshape(-1, left.blocks.shape[-1])
-    columns = right.shape[-2 if flipped else -1] // layout.width
-
-    def block(head: int, column: int) -> Array:
-        products = [
-            multiply(eqn, a, tile(right, layout.width, head, row, column, flipped), flipped)
-            for row, a in enumerate(blocks[head])
-        ]
-        return reduce(add, products)
-
-    out = boxed([block(n, m) for n in range(len(blocks)) for m in range(columns)], (-1, columns))
+    out = product(left.blocks.reshape(-1, left.blocks.shape[-1]), right, flipped)
     return Rows(out if many else out[0], many + ours)
 
 

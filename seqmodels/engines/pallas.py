@@ -13,44 +13,48 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.engines.blocks import Factor, Layout, Rows, boxed, replay
+from seqmodels.engines.blocks import Factor, Rows, boxed, replay
 from seqmodels.engines.cudnn import on_nvidia
 from seqmodels.engines.fused import solve
+from seqmodels.engines.layout import Layout
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.tape import Matrix, Slot, Tape, record
 from seqmodels.types import Array, Carry, PyTree
 
 SMALLEST = 16  # rows or columns of a matmul of Triton's
 MATMULS = 512  # of blocks in a step: they are written out, and somebody has to compile them
+WIDTH, WIDER = 64, 128  # columns of a block; the second where the first would be too many matmuls
+WARPS = {WIDTH: 4, WIDER: 16}  # a wide cell's gates, 16 rows of them, need the threads' registers
 
 
 class Pallas(NamedTuple):
     """Takes structured cells whose sizes are multiples of 16; no forward mode.
 
     A program has ``rows`` of the batch and ``warps`` of 32 threads, and works on blocks of at most
-    ``width`` columns; all are powers of two.  ``interpret`` runs it anywhere, slowly.
+    ``width`` columns; all are powers of two, and zero leaves the choice to the engine.
+    ``interpret`` runs it anywhere, slowly.
     """
 
     rows: int = 16
-    width: int = 64
-    warps: int = 4
+    width: int = 0
+    warps: int = 0
     interpret: bool = False
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
         if not math.prod(problem.batch_shape):
             return solve(problem, problem.length)
         layout = Layout(problem.batch_shape, self.rows, self.block_width(problem))
-        return solve(problem, problem.length, partial(in_one_launch, self, layout))
+        run = partial(in_one_launch, layout, partial(launch, self, layout))
+        return solve(problem, problem.length, run)
 
     def refusal(self, problem: Problem) -> str | None:
         """Why it cannot run a problem; ``None`` where it can."""
         width = self.block_width(problem)
         if width < SMALLEST:
             return f"needs hidden sizes that are multiples of {SMALLEST}"
-        if kernel_of(problem).size > MATMULS * width**2:
+        if matmuls(problem, width) > MATMULS:
             return f"would need more than {MATMULS} matmuls of {width} columns in every step"
         if not self.interpret and not on_nvidia():
             return f"needs an NVIDIA device, not {jax.default_backend()}"
@@ -60,7 +64,14 @@ class Pallas(NamedTuple):
         """The columns of a block: the largest power of two that divides every size."""
         sizes = [a.shape[-1] for a in jax.tree.leaves(problem.carry)]
         common = math.gcd(*sizes, *kernel_of(problem).shape[-2:])
-        return min(common & -common, self.width)
+        largest = common & -common
+        most = self.width or (WIDTH if matmuls(problem, min(largest, WIDTH)) <= MATMULS else WIDER)
+        return min(largest, most)
+
+
+def matmuls(problem: Problem, width: int) -> int:
+    """The matmuls of a step in blocks of so many columns."""
+    return math.prod(kernel_of(problem).shape) // width**2
 
 
 def kernel_of(problem: Problem) -> jax.ShapeDtypeStruct:
@@ -75,6 +86,7 @@ class Source(NamedTuple):
     slot: Slot
     array: Array  # [rows], [rows, features], or a number [1]; with T before it where timed
     timed: bool
+    flags: bool  # whether they were Booleans before they were packed
 
 
 class Plan(NamedTuple):
@@ -88,16 +100,25 @@ class Plan(NamedTuple):
     length: int
     reverse: bool
 
+    def results(self, layout: Layout) -> list[jax.ShapeDtypeStruct]:
+        """What the kernel writes: the last carry, and what every step gives."""
+        shapes = [
+            [self.length] * (k >= self.states) + [*layout.packed(end.shape)]
+            for k, end in enumerate(self.types)
+        ]
+        pairs = zip(shapes, self.types, strict=True)
+        return [jax.ShapeDtypeStruct(shape, end.dtype) for shape, end in pairs]
+
 
 def in_one_launch(
-    settings: Pallas,
     layout: Layout,
+    launch: Callable[[Plan], Sequence[Array]],
     step: Callable,
     carry: PyTree,
     xs: PyTree,
     reverse: bool = False,
 ) -> tuple[PyTree, PyTree]:
-    """``jax.lax.scan(step, carry, xs, reverse=reverse)``, of a step that works on rows."""
+    """``jax.lax.scan(step, carry, xs, reverse=reverse)`` by a kernel, of a step on rows."""
     first = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), xs)
     closed, shapes = jax.make_jaxpr(step, return_shape=True)(carry, first)
     tape = Tape(layout.batch, [], [], [], [])
@@ -106,41 +127,18 @@ def in_one_launch(
 
     states, inputs = jax.tree.leaves(carry), jax.tree.leaves(xs)
     count, types = len(states), jax.tree.leaves(shapes)
+
+    def source(slot: Slot, a: Array, *, timed: bool = False) -> Source:
+        return Source(slot, layout.pack(a, int(timed)), timed, a.dtype == bool)
+
     sources = [
-        *(Source(slot, pack(layout, a), False) for slot, a in zip(slots, states, strict=False)),
-        *(Source(s, pack(layout, a, 1), True) for s, a in zip(slots[count:], inputs, strict=True)),
-        *(Source(slot, pack(layout, a), False) for slot, a in tape.constants),
+        *(source(slot, a) for slot, a in zip(slots, states, strict=False)),
+        *(source(slot, a, timed=True) for slot, a in zip(slots[count:], inputs, strict=True)),
+        *(source(slot, a) for slot, a in tape.constants),
     ]
-    plan = Plan(tape, sources, count, ends, types, inputs[0].shape[0], reverse)
-    done = launch(settings, layout, plan)
-    done = [unpack(layout, a, end) for a, end in zip(done, types, strict=True)]
+    done = launch(Plan(tape, sources, count, ends, types, inputs[0].shape[0], reverse))
+    done = [layout.unpack(a, end) for a, end in zip(done, types, strict=True)]
     return jax.tree.unflatten(jax.tree.structure(shapes), done)
-
-
-def pack(layout: Layout, a: Array, time: int = 0) -> Array:
-    """``[T, *B, *N, L]`` as ``[T, rows, N*L]``, whole blocks of rows; a number as ``[1]``.
-
-    Rows that fill the last block repeat the batch's last, so that nothing overflows there.
-    """
-    if layout.is_number(a.shape[time:]):
-        return a if time else a[None]
-    layout.divide(a.shape[time:])  # or it is refused here
-    a = a.reshape(*a.shape[:time], math.prod(layout.batch), *features(layout, a.shape[time:]))
-    missing = layout.programs * layout.rows - a.shape[time]
-    return jnp.pad(a, [(0, missing * (axis == time)) for axis in range(a.ndim)], mode="edge")
-
-
-def unpack(layout: Layout, a: Array, end: jax.ShapeDtypeStruct) -> Array:
-    """Back from ``pack``, to ``end``'s shape or that with time before it."""
-    time = a.ndim - 1 - len(features(layout, end.shape))
-    a = jax.lax.slice_in_dim(a, 0, math.prod(layout.batch), axis=time)
-    return a.reshape(*a.shape[:time], *end.shape)
-
-
-def features(layout: Layout, shape: tuple[int, ...]) -> list[int]:
-    """All features as one axis, where there is any."""
-    rest = shape[len(layout.batch) :]
-    return [math.prod(rest)] if rest else []
 
 
 def launch(settings: Pallas, layout: Layout, plan: Plan) -> Sequence[Array]:
@@ -158,14 +156,9 @@ def launch(settings: Pallas, layout: Layout, plan: Plan) -> Sequence[Array]:
         )
 
     late = [int(k >= plan.states) for k in range(len(plan.types))]
-    total = layout.programs * layout.rows
-    results = [
-        jax.ShapeDtypeStruct(
-            (*[plan.length] * time, total, *features(layout, end.shape)), end.dtype
-        )
-        for end, time in zip(plan.types, late, strict=True)
-    ]
+    results = plan.results(layout)
     arrays = [s.array for s in plan.sources]
+    warps = settings.warps or WARPS[WIDER if layout.width >= WIDER else WIDTH]
     return pallas.pallas_call(
         partial(walk, layout, plan),
         grid=(layout.programs,),
@@ -177,7 +170,7 @@ def launch(settings: Pallas, layout: Layout, plan: Plan) -> Sequence[Array]:
         out_specs=[by_rows(a, time) for a, time in zip(results, late, strict=True)],
         out_shape=results,
         interpret=settings.interpret,
-        compiler_params=triton.CompilerParams(num_warps=settings.warps, num_stages=1),
+        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=1),
         name="recurrence",
     )(*arrays, *plan.tape.matrices)
 

@@ -1,11 +1,9 @@
 """The kernel against ``scan``: interpreted on any machine, as Triton's IR, and on a device."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
+from sequences import D, T, arguments, arguments_of_zeros, close, graded
 
 from seqmodels.cells import CELLS
 from seqmodels.engines import pallas
@@ -13,47 +11,13 @@ from seqmodels.engines.pallas import Pallas
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 
-T, D, H = 3, 2, 16
+H = 16
 CASES = {
     "rnn": (CELLS["rnn"](D, H), (2, 9), Pallas(interpret=True)),  # two programs, the last not full
     "lstm": (CELLS["lstm"](D, 2 * H), (3,), Pallas(interpret=True, width=H)),  # many blocks
     "gru": (CELLS["gru"](D, H), (), Pallas(interpret=True)),
     "slstm": (CELLS["slstm"](D, 2 * H, heads=2), (3,), Pallas(interpret=True)),
 }
-
-
-@partial(jax.jit, static_argnums=0)
-def moved(make):
-    """What ``make`` gives, moved away from every special point."""
-    leaves, tree = jax.tree.flatten(make())
-    waves = [jnp.sin(jnp.arange(1, a.size + 1, dtype=a.dtype)).reshape(a.shape) for a in leaves]
-    return tree.unflatten([a + 0.1 * wave for a, wave in zip(leaves, waves, strict=True)])
-
-
-def arguments(cell, batch):
-    """Parameters, inputs, carry, mask and resets."""
-    params = moved(lambda: cell.init(jax.random.key(0)))
-    carry = moved(lambda: cell.start(params, batch))
-    xs = moved(lambda: jnp.zeros((T, *batch, D)))
-    random = np.random.default_rng(0).random((2, T, *batch))
-    return params, xs, carry, jnp.asarray(random[0] < 0.7), jnp.asarray(random[1] < 0.3)
-
-
-def graded(cell, engine, **options):
-    """Outputs, final carry and the gradients of parameters, inputs and carry."""
-
-    def loss(params, xs, carry, mask, resets):
-        result = unroll(cell, params, xs, carry, mask=mask, resets=resets, engine=engine, **options)
-        flat = jnp.concatenate([a.astype(jnp.float32).ravel() for a in jax.tree.leaves(result)])
-        return jnp.vdot(jnp.cos(jnp.arange(flat.size, dtype=jnp.float32)), flat), result
-
-    return jax.grad(loss, argnums=(0, 1, 2), has_aux=True)
-
-
-def close(a, b, tolerance=1e-5):
-    as_float = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float32), tree)  # noqa: E731
-    compare = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
-    jax.tree.map(compare, as_float(a), as_float(b))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -76,6 +40,16 @@ def test_bfloat16_weights_with_a_state_in_float32():
     close(found, wanted, 0.02)  # the same roundings, but for the order of sums: 8 bits of mantissa
 
 
+def test_blocks_are_wider_where_there_would_be_too_many_matmuls():
+    """1536^2 / 64^2 of them, more than are taken."""
+    cell = CELLS["rnn"](D, 1536)
+    params, xs, carry, mask, resets = arguments(cell, (2,))
+    run = lambda engine: unroll(  # noqa: E731
+        cell, params, xs, carry, mask=mask, resets=resets, engine=engine
+    )
+    close(run(Pallas(interpret=True)), run("scan"), 1e-4)  # sums of 1536 products, in blocks
+
+
 def test_vmap_over_parameters_equals_a_loop():
     cell, batch, engine = CASES["rnn"]
     params, *rest = arguments(cell, batch)
@@ -92,10 +66,13 @@ def nvidia(monkeypatch):
     monkeypatch.setattr(pallas, "on_nvidia", lambda: True)
 
 
-@pytest.mark.parametrize("name", [*CASES, "bfloat16"])
+@pytest.mark.parametrize("name", [*CASES, "bfloat16", "wide"])
 def test_each_pass_is_one_triton_kernel_and_no_loop_is_left(nvidia, name):
     """Lowering to Triton's IR needs no device; compiling that would."""
-    of = {"bfloat16": (CELLS["lstm"](D, 64, dtype=jnp.bfloat16), (20,), None)} | CASES
+    of = CASES | {
+        "bfloat16": (CELLS["lstm"](D, 64, dtype=jnp.bfloat16), (20,), None),
+        "wide": (CELLS["lstm"](D, 768, dtype=jnp.bfloat16), (16,), None),  # as published marks
+    }
     cell, batch, _ = of[name]
     shapes = jax.eval_shape(lambda: arguments_of_zeros(cell, batch))
     traced = jax.jit(graded(cell, "pallas")).trace(*shapes)
@@ -104,17 +81,11 @@ def test_each_pass_is_one_triton_kernel_and_no_loop_is_left(nvidia, name):
     assert "stablehlo.while" not in text
 
 
-def arguments_of_zeros(cell, batch):
-    params = cell.init(jax.random.key(0))
-    flags = jnp.zeros((T, *batch), bool)
-    return params, jnp.zeros((T, *batch, D)), cell.start(params, batch), flags, flags
-
-
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
         (CELLS["lstm"](D, 24), "needs hidden sizes that are multiples of 16"),
-        (CELLS["lstm"](D, 2048), "more than 512 matmuls of 64 columns"),
+        (CELLS["lstm"](D, 2048), "more than 512 matmuls of 128 columns"),
         (CELLS["min_gru"](D, H), "needs a structured cell"),
         (CELLS["additive_memory"](D, H), "it needs 2 features in blocks of 16"),
     ],
