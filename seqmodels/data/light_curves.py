@@ -52,6 +52,12 @@ class LightCurves(NamedTuple):
         """The nights of one of them."""
         return self.nights.values[self.nights.offsets[row] : self.nights.offsets[row + 1]]
 
+    def row(self, name: str) -> int:
+        """Where the one of this name is."""
+        if name not in self.names:
+            raise UserError(f"--name {name} is none of the test curves, such as {self.names[0]}")
+        return self.names.index(name)
+
 
 class Observations(NamedTuple):
     """Single exposures end to end: those of supernova i are ``offsets[i]:offsets[i + 1]``."""
@@ -175,10 +181,12 @@ def split_curves(curves: LightCurves, share: float, dev_share: float, seed: int)
 
     A part of them is dev; all others are the test.
     """
+    if seed < 0:
+        raise UserError(f"--split {seed} must be 0 or more")
     random, known = np.random.default_rng(seed), curves.spectroscopic
     order = random.permutation(len(known))
     order = order if share else order[np.argsort(~known[order], kind="stable")]
-    count = round(share * len(order)) or int(known.sum())
+    count = round(share * len(order)) if share else int(known.sum())
     held = max(1, round(dev_share * count))
     parts = Splits(order[held:count], order[:held], order[count:])
     if empty := [name for name, part in parts._asdict().items() if not len(part)]:

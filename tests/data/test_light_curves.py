@@ -186,6 +186,10 @@ def test_splits_part_the_curves(curves):
     assert parts.dev.kinds[2] == curves.kinds[row]
     with pytest.raises(UserError, match="no light curves are left for train"):
         split_curves(curves.rows(np.arange(2)), 0.5, 0.5, seed=0)
+    with pytest.raises(UserError, match="no light curves are left for train"):
+        split_curves(curves, 0.001, 0.1, seed=0)
+    with pytest.raises(UserError, match="--split -1 must be 0 or more"):
+        split_curves(curves, 0.5, 0.1, seed=-1)
 
 
 def batch(curves, rows=(0, 1, 2, 3, 4, 5, 6, 7, -1)):
