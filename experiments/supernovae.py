@@ -17,6 +17,7 @@ from seqmodels.cli import Data, Experiment, Metric, Run, main
 from seqmodels.diagnostics.arguments import errors_command
 from seqmodels.errors import UserError
 from seqmodels.models.config import ClassifierConfig
+from seqmodels.train.config import at_least_one
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Config(ClassifierConfig):
     def check(self) -> None:
         """Say which number makes no sense."""
         super().check()
+        at_least_one(self, "curves", "buckets")
         if not (0 <= self.share < 1 and 0 < self.dev_share < 1 and 0 <= self.thin < 1):
             raise UserError("--share, --dev-share and --thin must lie between 0 and 1")
         if not (self.fainter >= 1 and self.farther >= 0 and 0 < self.beginning <= 1):
@@ -112,7 +114,8 @@ def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     from seqmodels.models.light_curves import night_features
 
     features, size = night_features(config.redshift)
-    return recurrent_classifier(config, hyper, size, len(extras["classes"]), embedding=features)
+    classes = len(extras["classes"])
+    return recurrent_classifier(config, hyper, size, classes, measured=True, embedding=features)
 
 
 def task(config: Config, extras: dict[str, Any]):
@@ -124,29 +127,24 @@ def task(config: Config, extras: dict[str, Any]):
 
 @dataclass(frozen=True)
 class ScoreArguments:
-    """When to ask."""
+    """Which curves, and when."""
 
     days: tuple[float, ...] = ()
     """Days since the first detection, after which a curve ends; none: whole curves."""
 
+    dev: bool = False
+    """The dev curves, to choose by, in place of the test curves."""
+
 
 def score(run: Run, arguments: ScoreArguments) -> None:
-    """Accuracy on the test curves, that of Ia against the rest, and the area under its ROC curve.
-
-    With --days also drawn.
-    """
-    from seqmodels.data.augmentation import changes
-    from seqmodels.data.light_curve_changes import first_days
+    """Accuracy, that of Ia against the rest, the area under its ROC curve; --days is also drawn."""
     from seqmodels.diagnostics.course import draw_scores
-    from seqmodels.diagnostics.errors import against_rest, answers, area_under_roc
-    from seqmodels.train.examples import augmented
+    from seqmodels.diagnostics.early import early_scores
 
-    judge, test = model(run.config, run.extras, {}), load(run.config, run.extras).test
-    rows = []
+    judge, data = model(run.config, run.extras, {}), load(run.config, run.extras)
+    rows, part = [], data.dev if arguments.dev else data.test
     for days in arguments.days or (float("inf"),):
-        found = answers(judge, run.params, augmented(test, changes(first_days(days)), 0))
-        pure = against_rest(found, -1)
-        rows.append((days, 1 - found.error, 1 - pure.error, area_under_roc(found, -1)))
+        rows.append((days, *early_scores(judge, run.params, part, days)))
         print("day {:>6.1f}  accuracy {:.4f}  Ia {:.4f}  AUC {:.4f}".format(*rows[-1]))
     if arguments.days:
         path = run.directory.path / "early.png"
@@ -171,16 +169,13 @@ def predict(run: Run, arguments: PredictArguments) -> None:
 
     test, classes = read(run.config).test, run.extras["classes"]
     name = arguments.name or test.names[0]
-    if name not in test.names:
-        raise UserError(f"--name {name} is none of the test curves, such as {test.names[0]}")
-    values, kind = test.one(row := test.names.index(name)), test.kinds[row]
+    values, kind = test.one(row := test.row(name)), test.kinds[row]
     found = unfolding(model(run.config, run.extras, {}), run.params, values)
     for label, chance in zip(classes, found[-1], strict=True):
         print(f"{chance:.4f}  {label}")
     print(f"{name} is of type {kind}")
-    path, times = run.directory.path / "prediction.png", values[:, DAY]
-    upper = partial(draw_bands, nights=values)
-    draw_course(upper, times, found, classes, "days since the first night", path)
+    upper, path = partial(draw_bands, nights=values), run.directory.path / "prediction.png"
+    draw_course(upper, values[:, DAY], found, classes, "days since the first night", path)
     print(f"drawn in {path}")
 
 

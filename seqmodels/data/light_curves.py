@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -51,6 +52,12 @@ class LightCurves(NamedTuple):
     def one(self, row: int) -> Float[np.ndarray, "T C"]:
         """The nights of one of them."""
         return self.nights.values[self.nights.offsets[row] : self.nights.offsets[row + 1]]
+
+    def row(self, name: str) -> int:
+        """Where the one of this name is."""
+        if name not in self.names:
+            raise UserError(f"--name {name} is none of the test curves, such as {self.names[0]}")
+        return self.names.index(name)
 
 
 class Observations(NamedTuple):
@@ -98,16 +105,17 @@ def read_light_curves(path: str | Path) -> LightCurves:
 
 def _packed(curves: Path, headers: Path) -> LightCurves:
     try:
-        found = np.load(curves)
-        columns = (found[n] for n in ("offsets", "mjd", "band", "fluxcal", "fluxcalerr"))
-        seen, ids = Observations(*columns), [str(number) for number in found["snid"]]
+        with curves.open("rb") as opened:
+            found = np.load(opened)
+            columns = (found[n] for n in ("offsets", "mjd", "band", "fluxcal", "fluxcalerr"))
+            seen, ids = Observations(*columns), [str(number) for number in found["snid"]]
         with gzip.open(headers, "rt", encoding="utf-8", newline="") as file:
             rows = {row["snid"]: row for row in csv.DictReader(file)}
         chosen = [rows[number] for number in ids]
         redshift = [[float(r["host_photoz"]), float(r["host_photoz_err"])] for r in chosen]
         kinds = [kind_of(row["sim_type"]) for row in chosen]
         types = np.array([int(row["sntype"]) for row in chosen])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise UserError(f"--data {curves.parent} is not as it should be: {error!r}") from error
     return LightCurves(group_nights(seen, np.array(redshift)), ids, kinds, types > 0)
 
@@ -147,6 +155,8 @@ def read_dat(path: Path) -> Supernova:
         exposures = [
             (float(r[mjd]), BANDS.index(r[band]), float(r[flux]), float(r[error])) for r in rows
         ]
+        if not np.isfinite(exposures).all() or all(error <= 0 for *_, error in exposures):
+            raise ValueError("it has no measurements, or some that are no numbers")
         redshift, _, deviation = header["HOST_GALAXY_PHOTO-Z"].split()[:3]
         code = header["SNTYPE"].split()[0]
         simulated = re.search(r"SN Type\s*=\s*(\w+)", header.get("SIM_COMMENT", ""))
@@ -175,10 +185,12 @@ def split_curves(curves: LightCurves, share: float, dev_share: float, seed: int)
 
     A part of them is dev; all others are the test.
     """
+    if seed < 0:
+        raise UserError(f"--split {seed} must be 0 or more")
     random, known = np.random.default_rng(seed), curves.spectroscopic
     order = random.permutation(len(known))
     order = order if share else order[np.argsort(~known[order], kind="stable")]
-    count = round(share * len(order)) or int(known.sum())
+    count = round(share * len(order)) if share else int(known.sum())
     held = max(1, round(dev_share * count))
     parts = Splits(order[held:count], order[:held], order[count:])
     if empty := [name for name, part in parts._asdict().items() if not len(part)]:

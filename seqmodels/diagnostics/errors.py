@@ -79,6 +79,8 @@ def against_rest(given: Answers, column: int) -> Answers:
 def area_under_roc(given: Answers, column: int) -> float:
     """How often an example of this class gets more of its probability than one of another.
 
+    Not a number where all examples are of this class, or none.
+
     >>> given = Answers(np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7]]), np.array([0, 1, 0]))
     >>> area_under_roc(given, column=1)
     0.5
@@ -86,6 +88,8 @@ def area_under_roc(given: Answers, column: int) -> float:
     from sklearn.metrics import roc_auc_score
 
     one = against_rest(given, column)
+    if len(np.unique(one.labels)) < 2:
+        return float("nan")
     return float(roc_auc_score(one.labels, one.probabilities[:, 1]))
 
 

@@ -21,10 +21,13 @@ def recurrent_layers(
     *,
     both_ways: bool = False,
     drop: Rate | None = None,
+    measured: bool = False,
 ) -> Cell:
     """Layers of ``CELLS[cell]``, each with ``hidden`` units in each direction.
 
-    ``drop``: rate of the variational dropout on what goes into each layer.
+    drop: rate of the variational dropout on what goes into each layer.
+    measured: the first layer's inputs are measurements, which are never dropped: what dropout
+        keeps it scales up, and a redshift or a flux that is scaled means something else.
     """
     make = cell_named(cell)
     if layers < 1:
@@ -32,19 +35,31 @@ def recurrent_layers(
     ways = 2 if both_ways else 1
     sizes = [inputs] + [hidden * ways] * layers
     cells = []
-    for width, outputs in pairwise(sizes):
+    for number, (width, outputs) in enumerate(pairwise(sizes)):
         one = make(width, outputs // ways)
-        cells.append(dropout(bidirectional(one) if both_ways else one, inputs=drop))
+        rate = None if measured and number == 0 else drop
+        cells.append(dropout(bidirectional(one) if both_ways else one, inputs=rate))
     return stack(*cells)
 
 
 def recurrent_classifier(
-    config: ClassifierConfig, hyper: Mapping[str, Any], inputs: int, classes: int, **options: Any
+    config: ClassifierConfig,
+    hyper: Mapping[str, Any],
+    inputs: int,
+    classes: int,
+    measured: bool = False,
+    **options: Any,
 ) -> Classifier:
     """The classifier that a config asks for; ``options`` are ``classifier``'s other ones."""
     rate = hyper.get("dropout", 0.0)
     cell = recurrent_layers(
-        config.cell, inputs, config.hidden, config.layers, both_ways=config.bidirectional, drop=rate
+        config.cell,
+        inputs,
+        config.hidden,
+        config.layers,
+        both_ways=config.bidirectional,
+        drop=rate,
+        measured=measured,
     )
     settings = {"pool": config.pool, "hidden": config.head, "dropout": rate}
     return classifier(cell, classes, **settings, **options)

@@ -45,10 +45,10 @@ SIM_COMMENT: SN Type = {kind} , MODEL = anything
 # a comment without meaning
 NVAR: 6
 VARLIST:  MJD  FLT FIELD   FLUXCAL   FLUXCALERR   SNR
-OBS:  56010.00 g NULL  1.0e+01  2.0 5.0
-OBS:  56010.02 r NULL  -3.0  1.0 -3.0
-OBS:  56015.10 z NULL  7.0  3.0 2.3
-OBS:  56015.20 z NULL  9.0  -9.0 0
+{key}:  56010.00 g NULL  {flux}  2.0 5.0
+{key}:  56010.02 r NULL  -3.0  1.0 -3.0
+{key}:  56015.10 z NULL  7.0  3.0 2.3
+{key}:  56015.20 z NULL  9.0  -9.0 0
 END:
 """
 
@@ -56,7 +56,8 @@ END:
 def write_dat(folder, kinds=("Ia", "IIn", "Ib"), **changed):
     for snid, kind in enumerate(kinds, 7):
         code = -9 if kind == "Ib" else 1
-        text = DAT.format(**({"snid": snid, "kind": kind, "code": code} | changed))
+        given = {"snid": snid, "kind": kind, "code": code, "key": "OBS", "flux": "1.0e+01"}
+        text = DAT.format(**(given | changed))
         (folder / f"DES_SN{snid:06}.DAT").write_text(text)
 
 
@@ -93,7 +94,12 @@ def test_both_formats_say_the_same(write, tmp_path):
 
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({"kind": "IV"}, "IV is no type"), ({"code": "x"}, "no light curve as it should be")],
+    [
+        ({"kind": "IV"}, "IV is no type"),
+        ({"code": "x"}, "no light curve as it should be"),
+        ({"flux": "nan"}, "it has no measurements, or some that are no numbers"),
+        ({"key": "OBSERVATION"}, "it has no measurements"),
+    ],
 )
 def test_a_wrong_file_gets_one_line(changed, told, tmp_path):
     write_dat(tmp_path, **changed)
@@ -106,6 +112,15 @@ def test_wrong_folders_get_one_line(tmp_path):
         read_light_curves(tmp_path)
     write_packed(tmp_path)
     (tmp_path / "headers.csv.gz").write_bytes(gzip.compress(b"snid,sim_type\n7,Ia\n"))
+    with pytest.raises(UserError, match="is not as it should be"):
+        read_light_curves(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lightcurves.npz", "headers.csv.gz"])
+def test_a_download_that_broke_off_gets_one_line(name, tmp_path):
+    write_packed(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="is not as it should be"):
         read_light_curves(tmp_path)
 
@@ -186,6 +201,10 @@ def test_splits_part_the_curves(curves):
     assert parts.dev.kinds[2] == curves.kinds[row]
     with pytest.raises(UserError, match="no light curves are left for train"):
         split_curves(curves.rows(np.arange(2)), 0.5, 0.5, seed=0)
+    with pytest.raises(UserError, match="no light curves are left for train"):
+        split_curves(curves, 0.001, 0.1, seed=0)
+    with pytest.raises(UserError, match="--split -1 must be 0 or more"):
+        split_curves(curves, 0.5, 0.1, seed=-1)
 
 
 def batch(curves, rows=(0, 1, 2, 3, 4, 5, 6, 7, -1)):

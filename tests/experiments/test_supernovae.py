@@ -33,6 +33,11 @@ def test_made_up_curves_through_every_command(capsys):
     measured = [float(word) for word in lines[0].split()[3::2]]
     assert all(0 <= value <= 1 for value in measured)
     assert imread(run / "early.png").std() > 0
+    assert status(EXPERIMENT, ["score", str(run), "--dev"]) == 0
+    of_two = float(capsys.readouterr().out.splitlines()[-1].split()[3])
+    assert of_two in (0.0, 0.5, 1.0)
+    assert status(EXPERIMENT, ["score", str(run), "--days", "-1"]) == 2
+    assert "--days -1.0 must be 0 or more" in capsys.readouterr().err
     assert status(EXPERIMENT, ["predict", str(run)]) == 0
     chances = [float(line.split()[0]) for line in capsys.readouterr().out.splitlines()[:3]]
     assert sum(chances) == pytest.approx(1.0, abs=1e-3)
@@ -70,6 +75,9 @@ def test_a_causal_network_does_not_change_its_mind_about_the_past():
         (["--data", "missing"], "--data missing: there are no .DAT files"),
         (["--share", "1"], "--share, --dev-share and --thin must lie between 0 and 1"),
         (["--fainter", "0.5"], "--fainter must be 1 or more"),
+        (["--curves", "0"], "--curves must be 1 or more"),
+        (["--buckets", "0"], "--buckets must be 1 or more"),
+        (["--split", "-1"], "--split -1 must be 0 or more"),
     ],
 )
 def test_mistakes_get_one_line(flags, told, capsys):
