@@ -4,7 +4,7 @@ Built inside the traced function from ``hyper``, so that one compiled program se
 and ``vmap`` over ``hyper`` trains a population.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,13 +45,19 @@ class Plateau(NamedTuple):
 def optimizer(
     config: OptimizerConfig, hyper: Hyper, rate: Float[Array, ""]
 ) -> optax.GradientTransformation:
-    """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients."""
+    """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients.
+
+    Parameters under the name ``sparse`` are weights of features that are seldom there.  A rule
+    that divides by the size of past gradients would step as far for the one example that has a
+    feature as for a common one, so theirs is sgd with momentum, without decay.
+    """
     decay = optax.add_decayed_weights(hyper["weight_decay"], mask=_matrices)
     rule = _rule(config.optimizer, hyper)
-    order = [rule, decay] if config.optimizer == "adamw" else [decay, rule]
-    chain = optax.chain(
-        _record_norm(), optax.clip_by_global_norm(hyper["clip_norm"]), *order, optax.scale(-rate)
-    )
+    dense = optax.chain(*([rule, decay] if config.optimizer == "adamw" else [decay, rule]))
+    share = hyper["sparse_rate"] / hyper["learning_rate"]
+    sparse = optax.chain(optax.trace(hyper["momentum"]), optax.scale(share))
+    clip = optax.clip_by_global_norm(hyper["clip_norm"])
+    chain = optax.chain(_record_norm(), clip, _by_name(dense, sparse), optax.scale(-rate))
     steps = optax.MultiSteps(chain, config.accumulate) if config.accumulate > 1 else chain
 
     def update(updates: PyTree, state: PyTree, params: Params = None):
@@ -68,6 +74,26 @@ def _rule(name: str, hyper: Hyper) -> optax.GradientTransformation:
     if name == "rmsprop":
         return optax.chain(optax.scale_by_rms(hyper["b2"], hyper["epsilon"]), momentum)
     return optax.scale_by_adam(hyper["b1"], hyper["b2"], hyper["epsilon"])
+
+
+def _by_name(
+    dense: optax.GradientTransformation, sparse: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    """``sparse`` for what stands under that name, where anything does, ``dense`` for the rest."""
+
+    def kind(path: tuple[Any, ...], leaf: Any) -> str:
+        return "sparse" if any(getattr(key, "key", None) == "sparse" for key in path) else "dense"
+
+    def chosen(tree: PyTree) -> optax.GradientTransformation:
+        kinds = jax.tree_util.tree_map_with_path(kind, tree)
+        if "sparse" not in jax.tree.leaves(kinds):
+            return dense
+        return optax.partition({"dense": dense, "sparse": sparse}, kinds)
+
+    def update(updates: PyTree, state: PyTree, params: Params = None):
+        return chosen(updates).update(updates, state, params)
+
+    return optax.GradientTransformation(lambda params: chosen(params).init(params), update)
 
 
 def _matrices(params: Params) -> PyTree:
