@@ -37,6 +37,9 @@ class Config(TextConfig):
     """Weights, shared by hash, of what a text holds (data/clues.py), which vote for its classes
     beside the recurrence; 0: none."""
 
+    sparse_rate: float = 10.0
+    """Step size of sgd for those weights; it rises and falls as the learning rate does."""
+
     def check(self) -> None:
         """Say which number makes no sense."""
         super().check()
@@ -148,7 +151,7 @@ EXPERIMENT: Experiment = Experiment(
     task=task,
     metric=Metric("accuracy", lower_is_better=False),
     about=__doc__ or "",
-    hyper=("dropout", "symbol_dropout", "smoothing"),
+    hyper=("dropout", "symbol_dropout", "smoothing", "sparse_rate"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "embedding": 8, "ads": 1000},
     commands={
         "predict": (PredictArguments, predict),

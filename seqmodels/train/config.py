@@ -65,10 +65,6 @@ class OptimizerConfig:
     momentum: float = 0.9
     """Sgd and rmsprop: decay of the sum of past updates."""
 
-    sparse_rate: float = 10.0
-    """Sgd for weights of features that are seldom there (--bag), whatever the optimizer: step
-    size, which rises and falls as the learning rate does."""
-
     weight_scale: float = 1.0
     """Factor on the initial weight matrices."""
 

@@ -47,17 +47,20 @@ def optimizer(
 ) -> optax.GradientTransformation:
     """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients.
 
-    Parameters under the name ``sparse`` are weights of features that are seldom there.  A rule
-    that divides by the size of past gradients would step as far for the one example that has a
-    feature as for a common one, so theirs is sgd with momentum, without decay.
+    With a ``sparse_rate``, parameters under the name ``sparse`` are weights of features that are
+    seldom there.  A rule that divides by the size of past gradients would step as far for the one
+    example that has a feature as for many, so theirs is sgd with momentum, without decay.
     """
     decay = optax.add_decayed_weights(hyper["weight_decay"], mask=_matrices)
     rule = _rule(config.optimizer, hyper)
-    dense = optax.chain(*([rule, decay] if config.optimizer == "adamw" else [decay, rule]))
-    share = hyper["sparse_rate"] / hyper["learning_rate"]
-    sparse = optax.chain(optax.trace(hyper["momentum"]), optax.scale(share))
-    clip = optax.clip_by_global_norm(hyper["clip_norm"])
-    chain = optax.chain(_record_norm(), clip, _by_name(dense, sparse), optax.scale(-rate))
+    order = [rule, decay] if config.optimizer == "adamw" else [decay, rule]
+    if "sparse_rate" in hyper:
+        share = hyper["sparse_rate"] / hyper["learning_rate"]
+        sparse = optax.chain(optax.trace(hyper["momentum"]), optax.scale(share))
+        order = [optax.partition({"dense": optax.chain(*order), "sparse": sparse}, _kinds)]
+    chain = optax.chain(
+        _record_norm(), optax.clip_by_global_norm(hyper["clip_norm"]), *order, optax.scale(-rate)
+    )
     steps = optax.MultiSteps(chain, config.accumulate) if config.accumulate > 1 else chain
 
     def update(updates: PyTree, state: PyTree, params: Params = None):
@@ -76,24 +79,11 @@ def _rule(name: str, hyper: Hyper) -> optax.GradientTransformation:
     return optax.scale_by_adam(hyper["b1"], hyper["b2"], hyper["epsilon"])
 
 
-def _by_name(
-    dense: optax.GradientTransformation, sparse: optax.GradientTransformation
-) -> optax.GradientTransformation:
-    """``sparse`` for what stands under that name, where anything does, ``dense`` for the rest."""
-
+def _kinds(params: Params) -> PyTree:
     def kind(path: tuple[Any, ...], leaf: Any) -> str:
         return "sparse" if any(getattr(key, "key", None) == "sparse" for key in path) else "dense"
 
-    def chosen(tree: PyTree) -> optax.GradientTransformation:
-        kinds = jax.tree_util.tree_map_with_path(kind, tree)
-        if "sparse" not in jax.tree.leaves(kinds):
-            return dense
-        return optax.partition({"dense": dense, "sparse": sparse}, kinds)
-
-    def update(updates: PyTree, state: PyTree, params: Params = None):
-        return chosen(updates).update(updates, state, params)
-
-    return optax.GradientTransformation(lambda params: chosen(params).init(params), update)
+    return jax.tree_util.tree_map_with_path(kind, params)
 
 
 def _matrices(params: Params) -> PyTree:
