@@ -1,6 +1,8 @@
 """Answers from words without a recurrence: what a classifier of sequences has to beat."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import jax
@@ -122,7 +124,7 @@ def together(*models: Classifier) -> Classifier:
     def apply(params: Params, fields: Fields, key: jax.Array | None = None) -> Array:
         keys = [None] * len(models) if key is None else jax.random.split(key, len(models))
         pairs = enumerate(zip(models, keys, strict=True))
-        return sum(m.apply(params[str(i)], fields, k) for i, (m, k) in pairs)
+        return reduce(add, (m.apply(params[str(i)], fields, k) for i, (m, k) in pairs))
 
     return Classifier(init, apply)
 
