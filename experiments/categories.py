@@ -10,7 +10,9 @@
 A subcategory's probability is a share of its category's, so the two levels always agree.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tyro.conf import Positional
@@ -31,6 +33,19 @@ class Config(TextConfig):
     attribute_columns: tuple[str, ...] = ()
     """Columns of a table with attributes, numbers or names."""
 
+    bag: int = 0
+    """Weights, shared by hash, of what a text holds (data/clues.py), which vote for its classes
+    beside the recurrence; 0: none."""
+
+    sparse_rate: float = 10.0
+    """Step size of sgd for those weights; it rises and falls as the learning rate does."""
+
+    def check(self) -> None:
+        """Say which number makes no sense."""
+        super().check()
+        if self.bag < 0:
+            raise UserError("--bag must be 0 or more")
+
 
 def read(config: Config):
     """Train, dev and test examples."""
@@ -47,26 +62,39 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     from seqmodels.models.texts import check_vectors, text_data
 
     check_vectors(config)
-    return text_data(config, extras, read(config), "made-up ads")
+    return text_data(config, extras, read(config), "made-up ads", partial(clues_of, config))
+
+
+def clues_of(config: Config, examples: Sequence[Any]) -> dict[str, Any]:
+    """The field of the bag, where there is one."""
+    from seqmodels.data.clues import bags
+    from seqmodels.data.texts import WRITTEN
+
+    texts = (WRITTEN[config.symbols](e.text)[: config.max_symbols] for e in examples)
+    return {"bag": bags(texts, config.bag)} if config.bag else {}
 
 
 def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A recurrence over the symbols, the attributes beside, two levels of classes."""
+    """A recurrence over the symbols, the attributes and a bag beside, two levels of classes."""
     from seqmodels.data.attributes import attribute_size
+    from seqmodels.models.bags import linear_bag, together
     from seqmodels.models.hierarchy import levels, two_levels
     from seqmodels.models.layers import recurrent_classifier
     from seqmodels.models.texts import text_embedding
 
     coarse, parents = levels(extras["classes"])
+    outputs = len(coarse) + len(parents)
     whole = recurrent_classifier(
         config,
         hyper,
         config.embedding,
-        len(coarse) + len(parents),
+        outputs,
         embedding=text_embedding(config, extras),
         static=attribute_size(extras["attributes"]),
         step_dropout=hyper.get("symbol_dropout", 0.0),
     )
+    if config.bag:
+        whole = together(whole, linear_bag(config.bag, outputs))
     return two_levels(whole, parents)
 
 
@@ -105,7 +133,8 @@ def predict(run: Run, arguments: PredictArguments) -> None:
     values = arguments.attributes or ("",) * expected
     if len(values) != expected:
         raise UserError(f"--attributes: give {expected} of them, not {len(values)}")
-    batch = one_text(run.config, run.extras, arguments.text, values)
+    more = partial(clues_of, run.config)
+    batch = one_text(run.config, run.extras, arguments.text, values, more)
     apply = jax.jit(model(run.config, run.extras, {}).apply)
     logits, (coarse, parents) = apply(run.params, batch.fields)[0], levels(classes)
     for names, found in ((coarse, sum_over(logits, parents)), (classes, logits)):
@@ -122,7 +151,7 @@ EXPERIMENT: Experiment = Experiment(
     task=task,
     metric=Metric("accuracy", lower_is_better=False),
     about=__doc__ or "",
-    hyper=("dropout", "symbol_dropout", "smoothing"),
+    hyper=("dropout", "symbol_dropout", "smoothing", "sparse_rate"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "embedding": 8, "ads": 1000},
     commands={
         "predict": (PredictArguments, predict),

@@ -1,6 +1,8 @@
 """Answers from words without a recurrence: what a classifier of sequences has to beat."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import jax
@@ -85,6 +87,44 @@ def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classi
         vectors = table.apply(params["table"], rows)
         total = jnp.sum(jnp.where(mask[..., None], vectors, jnp.zeros_like(vectors)), axis=0)
         return head.apply(params["head"], jax.nn.relu(total))
+
+    return Classifier(init, apply)
+
+
+def linear_bag(buckets: int, classes: int) -> Classifier:
+    """Logistic regression on ``fields["bag"]``, the numbers of what a text holds.
+
+        logits = sum_{k in bag} W_k / sqrt(n),    W = 0 at first
+
+    Most of it is rare: the weights' name tells the optimizer so.
+    """
+
+    def init(key: jax.Array) -> Params:
+        return {"sparse": jnp.zeros((buckets, classes))}
+
+    def apply(params: Params, fields: Fields, key: Any = None) -> Array:
+        numbers, mask = fields["bag"]
+        there = jnp.asarray(mask, params["sparse"].dtype)
+        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(there, axis=0), 1.0))
+        return jnp.einsum("tbv,tb,b->bv", params["sparse"][numbers], there, scale)
+
+    return Classifier(init, apply)
+
+
+def together(*models: Classifier) -> Classifier:
+    """The sum of several models' logits, trained as one.
+
+    Cheng et al. (2016), "Wide & deep learning for recommender systems", arXiv:1606.07792.
+    """
+
+    def init(key: jax.Array) -> Params:
+        keys = jax.random.split(key, len(models))
+        return {str(i): m.init(k) for i, (m, k) in enumerate(zip(models, keys, strict=True))}
+
+    def apply(params: Params, fields: Fields, key: jax.Array | None = None) -> Array:
+        keys = [None] * len(models) if key is None else jax.random.split(key, len(models))
+        pairs = enumerate(zip(models, keys, strict=True))
+        return reduce(add, (m.apply(params[str(i)], fields, k) for i, (m, k) in pairs))
 
     return Classifier(init, apply)
 

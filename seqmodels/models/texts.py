@@ -20,6 +20,7 @@ from seqmodels.train.experiment import Baseline, Data
 from seqmodels.types import Layer
 
 Extras = dict[str, Any]
+More = Callable[[Sequence[Example]], dict[str, Any]]
 
 
 def text_data(
@@ -27,7 +28,7 @@ def text_data(
     extras: Extras | None,
     parts: Splits,
     name: str,
-    more: Callable[[Sequence[Example]], dict[str, Any]] = lambda part: {},
+    more: More = lambda part: {},
 ) -> Data:
     """The texts as numbers; what is known of them comes from the first run's training part.
 
@@ -61,11 +62,15 @@ def symbol_numbers(x: Ragged) -> Ragged:
 
 
 def one_text(
-    config: TextConfig, extras: Extras, text: str, attributes: tuple[str, ...] = ()
+    config: TextConfig,
+    extras: Extras,
+    text: str,
+    attributes: tuple[str, ...] = (),
+    more: More = lambda part: {},
 ) -> Batch:
-    """A batch of one text without a label."""
-    example = Example(text, extras["classes"][0], attributes)
-    return example_batches(fields_of(config, extras, [example]), 1)(0)
+    """A batch of one text without a label; ``more`` is that of ``text_data``."""
+    part = [Example(text, extras["classes"][0], attributes)]
+    return example_batches(fields_of(config, extras, part) | more(part), 1)(0)
 
 
 def text_embedding(config: TextConfig, extras: Extras) -> Layer:

@@ -4,7 +4,7 @@ Built inside the traced function from ``hyper``, so that one compiled program se
 and ``vmap`` over ``hyper`` trains a population.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,10 +45,19 @@ class Plateau(NamedTuple):
 def optimizer(
     config: OptimizerConfig, hyper: Hyper, rate: Float[Array, ""]
 ) -> optax.GradientTransformation:
-    """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients."""
+    """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients.
+
+    With a ``sparse_rate``, parameters under the name ``sparse`` are weights of features that are
+    seldom there.  A rule that divides by the size of past gradients would step as far for the one
+    example that has a feature as for many, so theirs is sgd with momentum, without decay.
+    """
     decay = optax.add_decayed_weights(hyper["weight_decay"], mask=_matrices)
     rule = _rule(config.optimizer, hyper)
     order = [rule, decay] if config.optimizer == "adamw" else [decay, rule]
+    if "sparse_rate" in hyper:
+        share = hyper["sparse_rate"] / hyper["learning_rate"]
+        sparse = optax.chain(optax.trace(hyper["momentum"]), optax.scale(share))
+        order = [optax.partition({"dense": optax.chain(*order), "sparse": sparse}, _kinds)]
     chain = optax.chain(
         _record_norm(), optax.clip_by_global_norm(hyper["clip_norm"]), *order, optax.scale(-rate)
     )
@@ -68,6 +77,13 @@ def _rule(name: str, hyper: Hyper) -> optax.GradientTransformation:
     if name == "rmsprop":
         return optax.chain(optax.scale_by_rms(hyper["b2"], hyper["epsilon"]), momentum)
     return optax.scale_by_adam(hyper["b1"], hyper["b2"], hyper["epsilon"])
+
+
+def _kinds(params: Params) -> PyTree:
+    def kind(path: tuple[Any, ...], leaf: Any) -> str:
+        return "sparse" if any(getattr(key, "key", None) == "sparse" for key in path) else "dense"
+
+    return jax.tree_util.tree_map_with_path(kind, params)
 
 
 def _matrices(params: Params) -> PyTree:

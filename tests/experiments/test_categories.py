@@ -18,7 +18,8 @@ def _here(tmp_path, monkeypatch):
 def test_ads_in_two_languages_go_through_every_command(capsys):
     # Texts cut to one length make one program of each kind.
     flags = ["--smoke", "--ads", "300", "--steps", "4", "--evaluate-every", "4", "--dispatch", "4"]
-    assert status(EXPERIMENT, [*flags, "--max-symbols", "4", "--batch-size", "128"]) == 0
+    flags += ["--max-symbols", "4", "--batch-size", "128", "--bag", "500"]
+    assert status(EXPERIMENT, flags) == 0
     run = Path("runs/categories/001")
     assert status(EXPERIMENT, ["evaluate", str(run)]) == 0
     test = json.loads((run / "evaluation.json").read_text())["test"]

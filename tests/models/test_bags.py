@@ -7,7 +7,14 @@ from sklearn.linear_model import LogisticRegression
 
 from seqmodels.data.ragged import Padded, ragged
 from seqmodels.flax import layer
-from seqmodels.models.bags import bag_of_words, last_words, logistic_accuracy, unshared_words
+from seqmodels.models.bags import (
+    bag_of_words,
+    last_words,
+    linear_bag,
+    logistic_accuracy,
+    together,
+    unshared_words,
+)
 
 V, D, C = 7, 4, 2
 KEY = jax.random.key(0)
@@ -49,6 +56,36 @@ def test_without_shared_weights_a_word_is_another_at_every_place():
     assert same(model, [1, 2, 3, 4], [1, 2, 3, 5, 6])  # past the last place nothing is read
     assert not same(model, [1, 2, 3], [2, 1, 3])
     assert not same(model, [1], [0, 1])
+
+
+def bag(*texts):
+    return {"bag": padded(*texts)["x"]}
+
+
+def test_a_linear_bag_sums_the_weights_of_what_is_there():
+    model = linear_bag(V, C)
+    assert not np.any(model.init(KEY)["sparse"])
+    weights = np.random.default_rng(0).normal(size=(V, C)).astype(np.float32)
+    logits = jax.jit(model.apply)({"sparse": jnp.asarray(weights)}, bag([0, 3, 5], [6], []))
+    expected = [weights[[0, 3, 5]].sum(axis=0) / np.sqrt(3), weights[6], np.zeros(C)]
+    np.testing.assert_allclose(logits, expected, rtol=1e-6)
+
+
+def test_models_together_add_their_logits_and_each_has_weights_and_noise_of_its_own():
+    first, second = bag_of_words(embedding(), (D, C)), linear_bag(V, C)
+    noise = second._replace(
+        apply=lambda params, fields, key=None: (
+            second.apply(params, fields) + (0.0 if key is None else jax.random.normal(key))
+        )
+    )
+    both, fields = together(first, noise, noise), padded([1, 2]) | bag([1, 2])
+    params = both.init(KEY)
+    params["1"]["sparse"] += 1.0
+    alone = [first.apply(params["0"], fields), second.apply(params["1"], fields)]
+    np.testing.assert_allclose(both.apply(params, fields), sum(alone), rtol=1e-6)
+    noisy = both.apply(params, fields, KEY) - sum(alone)
+    draws = [jax.random.normal(key) for key in jax.random.split(KEY, 3)[1:]]
+    np.testing.assert_allclose(noisy, jnp.full((1, C), sum(draws)), rtol=1e-5)
 
 
 def test_logistic_regression_agrees_with_scikit_learn_and_changes_no_text():

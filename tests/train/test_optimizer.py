@@ -65,6 +65,27 @@ def test_rule_is_optax_own(name):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-6), ours, theirs)
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_weights_of_rare_features_take_steps_of_sgd_without_decay(accumulate):
+    config = dataclasses.replace(CONFIG, clip_norm=1e9, accumulate=accumulate)
+    hyper = numbers(config) | {"sparse_rate": jnp.float32(0.5)}
+    ours = optimizer(config, hyper, jnp.float32(0.05))  # at half the learning rate
+    alone = dataclasses.replace(config, accumulate=1)
+    dense = optimizer(alone, numbers(alone), jnp.float32(0.05))
+    grads = gradients(4)
+    both = {"bag": {"sparse": PARAMS["w"]}, "rest": PARAMS}
+    state = ours.init(both)
+    for gradient in grads:
+        for _ in range(accumulate):
+            nested = {"bag": {"sparse": gradient["w"]}, "rest": gradient}
+            updates, state = ours.update(nested, state, both)
+            both = optax.apply_updates(both, updates)
+    sgd, _ = run(optax.sgd(0.25, momentum=0.7), grads)
+    rest, _ = run(dense, grads)
+    np.testing.assert_allclose(both["bag"]["sparse"], sgd["w"], rtol=1e-5, atol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), both["rest"], rest)
+
+
 def test_norm_is_that_before_clipping():
     gradient = gradients(1)
     _, state = run(optimizer(CONFIG, numbers(CONFIG), jnp.float32(0.1)), gradient)
