@@ -191,5 +191,5 @@ def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
     operand = heads * rows * element
     fit = (settings.memory - operand - operand // layout.parties) // chunk
     if fit < min(3, a.shape[1]):
-        raise refused(f"{operand} bytes of shared memory for the operand of its matmul")
+        raise refused(f"more than {settings.memory} bytes of shared memory in each block")
     return Product(a, heads, a.shape[1] if fit >= a.shape[1] else fit - 2)

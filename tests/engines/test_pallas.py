@@ -11,6 +11,9 @@ from seqmodels.engines.pallas import Pallas
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 
+# JAX 0.11 says at each lowering that it will give up this way to Triton.
+pytestmark = pytest.mark.filterwarnings("ignore:The Pallas Triton backend:DeprecationWarning")
+
 H = 16
 CASES = {
     "rnn": (CELLS["rnn"](D, H), (2, 9), Pallas(interpret=True)),  # two programs, the last not full
