@@ -73,7 +73,7 @@ def gru(
         seen = a_n + rows(params["bh"], a_n)
         n = jnp.tanh(u[2] + half(r) * seen)
         h = n + half(z) * (h - n)
-        return (h, h.astype(compute)), Kept(r, z, n, seen)
+        return (h, h.astype(compute)), Kept(jnp.concatenate([r, z], axis=-1), n, seen)
 
     form = Structured(
         project=project,
@@ -89,8 +89,7 @@ def gru(
 class Kept(NamedTuple):
     """What the derivatives of a step need."""
 
-    r: Float[Array, "*B H"]  # as it left the tanh, like z
-    z: Float[Array, "*B H"]
+    gates: Float[Array, "*B 2H"]  # r and z as they left the tanh
     n: Float[Array, "*B H"]
     seen: Float[Array, "*B H"]  # U_n h_{t-1} + b_h
 
@@ -105,8 +104,8 @@ class Linearised(NamedTuple):
 
 def linearise(params: Params, h: Array, kept: Kept) -> Linearised:
     """The derivatives of ``update`` for every step of a chunk, all without recurrence."""
-    r, z = half(kept.r), half(kept.z)
-    slope_r, slope_z = 0.5 - 0.5 * kept.r * kept.r, 0.5 - 0.5 * kept.z * kept.z
+    r, z = split_gates(half(kept.gates), 2)
+    slope_r, slope_z = split_gates(0.5 - 0.5 * kept.gates * kept.gates, 2)
     slope_n = (1.0 - z) * (1.0 - kept.n * kept.n)
     gates = [slope_n * kept.seen * slope_r, (h - kept.n) * slope_z, slope_n]
     return Linearised(jnp.concatenate(gates, axis=-1), slope_n * r, z)
