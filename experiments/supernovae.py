@@ -2,7 +2,7 @@
 
     python -m experiments.supernovae                       made-up light curves
     python -m experiments.supernovae --data FOLDER         the challenge of 2010, .DAT or packed
-    python -m experiments.supernovae --data FOLDER --share 0 --farther 0.3
+    python -m experiments.supernovae --data FOLDER --share 0 --farther 0.8
     python -m experiments.supernovae score RUN --days 0 5 20    accuracy, area under the ROC curve
 
 Charnock and Moss (2017), "Deep recurrent neural networks for supernovae classification".  For early
@@ -148,7 +148,7 @@ def score(run: Run, arguments: ScoreArguments) -> None:
         print("day {:>6.1f}  accuracy {:.4f}  Ia {:.4f}  AUC {:.4f}".format(*rows[-1]))
     if arguments.days:
         path = run.directory.path / "early.png"
-        draw_scores(rows, ("accuracy", "Ia", "AUC"), "days since detection", path)
+        draw_scores(rows, ("accuracy", "Ia or not", "AUC"), "days since detection", path)
         print(f"drawn in {path}")
 
 
