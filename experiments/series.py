@@ -105,7 +105,8 @@ def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     from seqmodels.models.layers import recurrent_classifier
 
     features = len(extras["mean"]) * extras["patch"]
-    return recurrent_classifier(config, hyper, features, len(extras["classes"]))
+    classes = len(extras["classes"])
+    return recurrent_classifier(config, hyper, features, classes, measured=True)
 
 
 def task(config: Config, extras: dict[str, Any]):
