@@ -105,8 +105,7 @@ def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
     from seqmodels.models.layers import recurrent_classifier
 
     features = len(extras["mean"]) * extras["patch"]
-    classes = len(extras["classes"])
-    return recurrent_classifier(config, hyper, features, classes, measured=True)
+    return recurrent_classifier(config, hyper, features, len(extras["classes"]))
 
 
 def task(config: Config, extras: dict[str, Any]):
