@@ -67,8 +67,10 @@ def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) 
         row = jax.tree.map(lambda a: a[0], rows(part))
         return row[0], *step(carry, row)
 
-    found = jax.make_jaxpr(first)(carry, sequence).jaxpr.outvars
-    return len(found) == 3 and found[1] is found[2] and found[0].aval == found[1].aval
+    closed, (u, _, (y, _)) = jax.make_jaxpr(first, return_shape=True)(carry, sequence)
+    found = closed.jaxpr.outvars
+    alone = isinstance(u, jax.ShapeDtypeStruct) and u == y
+    return alone and len(found) == 3 and found[1] is found[2]
 
 
 def scan_in_chunks(
