@@ -102,7 +102,7 @@ def test_a_table_has_named_columns(tmp_path):
         ({"train.tsv": "text one\ttwo\tthree"}, "line 1 is not 'text<TAB>label'"),
         ({"train.txt": "no label here"}, "line 1 is not 'COARSE:fine text'"),
         ({"train.csv": "text,label\na,b,c\n"}, "row 2 has 3 columns, the header 2"),
-        ({"train.csv": "text,label\n"}, "there are no train examples"),
+        ({"train.csv": "text,label\n"}, "of 0 examples none is left for train"),
     ],
 )
 def test_a_wrong_file_gets_one_line(files, told, tmp_path):
