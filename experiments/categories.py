@@ -43,8 +43,12 @@ class Config(TextConfig):
     def check(self) -> None:
         """Say which number makes no sense."""
         super().check()
-        if self.bag < 0:
-            raise UserError("--bag must be 0 or more")
+        if self.bag < 0 or not self.sparse_rate >= 0:
+            raise UserError("--bag and --sparse-rate must be 0 or more")
+        if self.bag and not self.learning_rate > 0:
+            raise UserError(
+                "--learning-rate must be above 0 with a --bag, whose own rate follows it"
+            )
 
 
 def read(config: Config):

@@ -39,6 +39,17 @@ def graded(cell, engine, **options):
     return jax.grad(loss, argnums=(0, 1, 2), has_aux=True)
 
 
+def members_are_alone(cell, batch, engine):
+    """Compare two members under ``vmap`` with what the scan gives each of them."""
+    params, *rest = arguments(cell, batch)
+    members = [jax.tree.map(lambda a, s=s: a * s, params) for s in (1.0, 0.5)]
+    stacked = lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)  # noqa: E731
+    many = jax.vmap(graded(cell, engine), in_axes=(0, None, None, None, None))
+    one = jax.jit(graded(cell, "scan"))
+    alone = [one(member, *rest) for member in members]
+    close(jax.jit(many)(stacked(members), *rest), stacked(alone))
+
+
 def close(a, b, tolerance=1e-5):
     as_float = lambda tree: jax.tree.map(lambda x: np.asarray(x, np.float32), tree)  # noqa: E731
     compare = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)

@@ -80,6 +80,7 @@ def test_smoke_writes_everything_and_the_run_can_be_used(capsys):
         (["--learning-rate", "-1"], "--learning-rate must be 0 or more, not -1.0"),
         (["--weight-decay", "nan"], "--weight-decay must be 0 or more, not nan"),
         (["--b2", "1"], "--b2 must be 0 or more and below 1, not 1.0"),
+        (["--momentum", "1"], "--momentum must be 0 or more and below 1, not 1.0"),
         (["--clip-norm", "0"], "--clip-norm must be above 0"),
         (["sweep", "--learning-rate", "1e-3", "-1"], "--learning-rate must be 0 or more, not -1.0"),
         (["--resume", "nowhere"], "nowhere is no run"),

@@ -37,7 +37,10 @@ from seqmodels.types import Array, Carry, Cotangents, Noisy, Params, Pullback, P
 
 
 class Fused(NamedTuple):
-    """Takes structured cells; no forward mode.  ``steps`` time steps make a chunk (0: choose)."""
+    """Takes structured cells; no forward mode.  ``steps`` time steps make a chunk (0: choose).
+
+    Outputs alone that are written in the projection's place (an RNN's) need no chunks.
+    """
 
     steps: int = 0
 

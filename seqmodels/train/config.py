@@ -105,7 +105,7 @@ class FitConfig(OptimizerConfig):
         at_least_one(self, "steps", "evaluate_every", "dispatch", "accumulate", "keep")
         if not self.clip_norm > 0:
             raise UserError("--clip-norm must be above 0 (1e9 clips nothing)")
-        shares = {"b1", "b2", "average_decay"}
+        shares = {"b1", "b2", "momentum", "average_decay"}
         for name in _numbers():
             value, flag = getattr(self, name), f"--{name.replace('_', '-')}"
             if not value >= 0 or (name in shares and value >= 1):

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from sequences import D, T, arguments, arguments_of_zeros, close, graded
+from sequences import D, T, arguments, arguments_of_zeros, close, graded, members_are_alone
 
 from seqmodels.cells import CELLS
 from seqmodels.engines import mosaic
@@ -59,13 +59,7 @@ def test_weights_that_do_not_fit_are_streamed(interpreted):
 
 def test_vmap_over_parameters_equals_a_loop(interpreted):
     cell, batch, _ = CASES["rnn"]
-    params, *rest = arguments(cell, batch)
-    members = [jax.tree.map(lambda a, s=s: a * s, params) for s in (1.0, 0.5)]
-    population = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-    many = jax.vmap(graded(cell, interpreted()), in_axes=(0, None, None, None, None))
-    one = jax.jit(graded(cell, "scan"))
-    alone = [one(member, *rest) for member in members]
-    close(jax.jit(many)(population, *rest), jax.tree.map(lambda *a: jnp.stack(a), *alone))
+    members_are_alone(cell, batch, interpreted())
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from sequences import D, T, arguments, arguments_of_zeros, close, graded
+from sequences import D, T, arguments, arguments_of_zeros, close, graded, members_are_alone
 
 from seqmodels.cells import CELLS
 from seqmodels.engines import pallas
@@ -54,14 +54,7 @@ def test_blocks_are_wider_where_there_would_be_too_many_matmuls():
 
 
 def test_vmap_over_parameters_equals_a_loop():
-    cell, batch, engine = CASES["rnn"]
-    params, *rest = arguments(cell, batch)
-    members = [jax.tree.map(lambda a, s=s: a * s, params) for s in (1.0, 0.5)]
-    population = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-    many = jax.vmap(graded(cell, engine), in_axes=(0, None, None, None, None))
-    one = jax.jit(graded(cell, "scan"))
-    alone = [one(member, *rest) for member in members]
-    close(jax.jit(many)(population, *rest), jax.tree.map(lambda *a: jnp.stack(a), *alone))
+    members_are_alone(*CASES["rnn"])
 
 
 @pytest.fixture

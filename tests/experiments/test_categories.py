@@ -38,3 +38,18 @@ def test_ads_in_two_languages_go_through_every_command(capsys):
     assert "--attributes: give 3 of them, not 1" in capsys.readouterr().err
     assert status(EXPERIMENT, ["errors", str(run)]) == 0
     assert (run / "confusion.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--bag", "-1"], "--bag and --sparse-rate must be 0 or more"),
+        (["--sparse-rate", "nan"], "--bag and --sparse-rate must be 0 or more"),
+        (["--bag", "100", "--learning-rate", "0"], "--learning-rate must be above 0 with a --bag"),
+    ],
+)
+def test_a_bags_numbers_get_one_line(flags, told, capsys):
+    assert status(EXPERIMENT, flags) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
