@@ -15,6 +15,7 @@ SIZES = (  # (batch, length, hidden); inputs are as wide as the hidden state
     (1, 512, 256),
     (1, 100, 64),
 )
+GPU_SIZES = ((16, 1024, 768), (64, 256, 512), (128, 128, 1024))  # on a GPU, besides
 VARIANT_SIZES = ((32, 50, 64), (32, 128, 128))
 VARIANTS = ("plain", "masked", "layers", "bidirectional", "bfloat16", "members")
 

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from benchmarks.candidate import Candidate
 from benchmarks.cases import Case
 from benchmarks.timing import Samples, ratio
@@ -45,6 +47,7 @@ def environment() -> Row:
     return {
         "machine": platform.processor() or platform.machine(),
         "model": cpu_model(),
+        "device": jax.devices()[0].device_kind,
         "cores": len(os.sched_getaffinity(0)),
         "malloc": os.environ.get("GLIBC_TUNABLES", ""),
         "versions": {name: installed(name) for name in LIBRARIES},

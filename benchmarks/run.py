@@ -16,8 +16,16 @@ from typing import Annotated, Literal, NamedTuple
 
 import tyro
 
-from benchmarks.cases import SIZES, VARIANT_SIZES, VARIANTS, Case, make_case, make_data
-from benchmarks.peers import PEERS
+from benchmarks.cases import (
+    GPU_SIZES,
+    SIZES,
+    VARIANT_SIZES,
+    VARIANTS,
+    Case,
+    make_case,
+    make_data,
+)
+from benchmarks.peers import GPU_PEERS, PEERS
 
 PASSES = ("forward", "gradient")
 
@@ -37,13 +45,14 @@ class Config:
     cells: tuple[str, ...] = ()
     """Recurrences; none: rnn, lstm, gru, and of variants lstm and gru."""
     sizes: tuple[str, ...] = ()
-    """Sizes, each as batch,length,hidden; none: all eight, and of variants two."""
+    """Sizes, each as batch,length,hidden; none: all eight (eleven on a GPU), and of variants two
+    (on a GPU of bfloat16 five)."""
     variants: tuple[str, ...] = VARIANTS
     """Any of plain, masked, layers, bidirectional, bfloat16, members."""
     passes: tuple[str, ...] = PASSES
     """Forward, and gradient (which is forward and backward)."""
-    peers: tuple[str, ...] = PEERS
-    """Libraries to compare with."""
+    peers: tuple[str, ...] = ()
+    """Libraries to compare with; none: all that there are."""
     engines: tuple[str, ...] = ()
     """Engines of ours to time beside auto, for instance scan."""
     clock: Literal["wall", "cpu"] = "wall"
@@ -126,9 +135,18 @@ def cases(config: Config) -> Iterator[Case]:
     for variant in config.variants:
         plain = variant == "plain"
         sizes = [tuple(map(int, size.split(","))) for size in config.sizes]
+        usual = SIZES if plain else VARIANT_SIZES
+        large = GPU_SIZES if on_gpu() and variant in ("plain", "bfloat16") else ()
         for cell in config.cells or (("rnn", "lstm", "gru") if plain else ("lstm", "gru")):
-            for batch, length, hidden in sizes or (SIZES if plain else VARIANT_SIZES):
+            for batch, length, hidden in sizes or (*usual, *large):
                 yield make_case(cell, (batch, length, hidden), variant)
+
+
+def on_gpu() -> bool:
+    """Whether a GPU computes."""
+    import jax
+
+    return jax.default_backend() == "gpu"
 
 
 def rows_of(case: Case, config: Config) -> list[dict]:
@@ -158,7 +176,8 @@ def build(case: Case, config: Config) -> dict:
     data, built = make_data(case), {}
     builders: dict[str, Callable] = {OURS: ours.build}
     builders |= {f"ours:{e}": partial(ours.build, engine=e) for e in config.engines}
-    builders |= {peer: builder(peer) for peer in config.peers}
+    peers = config.peers or (PEERS + GPU_PEERS if on_gpu() else PEERS)
+    builders |= {peer: builder(peer) for peer in peers}
     for name, make in builders.items():
         try:
             built[name] = make(case, data)

@@ -7,6 +7,7 @@ raising ``Unsupported``.
 from importlib import import_module
 
 PEERS = ("pytorch", "flax_nnx", "flax_linen", "haiku", "equinox", "keras")
+GPU_PEERS = ("pytorch_tf32", "pytorch_float16", "jax_rnn")  # on a GPU, besides
 
 
 def builder(name: str):

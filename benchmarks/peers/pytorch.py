@@ -1,7 +1,12 @@
-"""PyTorch: ``nn.RNN/LSTM/GRU``, packed sequences where lengths differ; eager, as it is fastest."""
+"""PyTorch: ``nn.RNN/LSTM/GRU``, packed sequences where lengths differ; eager, as it is fastest.
+
+On a GPU its layers are cuDNN's, here without TF32 (``pytorch_tf32`` has it).
+"""
 
 import os
+from typing import Any
 
+import jax
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -12,31 +17,40 @@ from benchmarks.cases import Case, Data
 CELLS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, data: Data, tf32: bool = False) -> dict[str, Candidate]:
     """``members`` are a loop: ``torch.func.vmap`` has no rule for these layers."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # as many as XLA takes
-    dtype = getattr(torch, case.dtype)
-    options = {"num_layers": case.layers, "bidirectional": case.bidirectional, "dtype": dtype}
+    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
+    place: dict[str, Any] = {"dtype": getattr(torch, case.dtype), "device": device}
+    options = {"num_layers": case.layers, "bidirectional": case.bidirectional, **place}
     models = [CELLS[case.cell](case.hidden, case.hidden, **options) for _ in range(case.members)]
-    inputs = [x.to(dtype).requires_grad_() for x in members(data.xs, case)]
-    weights = members(data.cotangent, case)
+    inputs = [x.to(**place).requires_grad_() for x in members(data.xs, case)]
+    weights = [w.to(device) for w in members(data.cotangent, case)]
     lengths = None if data.lengths is None else torch.from_numpy(data.lengths).long()
 
     def apply(model: torch.nn.Module, xs: torch.Tensor) -> torch.Tensor:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
         if lengths is None:
             return model(xs)[0]
         packed, _ = model(pack_padded_sequence(xs, lengths))
         return pad_packed_sequence(packed, total_length=case.length)[0]
 
-    def forward() -> list[torch.Tensor]:
+    def finish() -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    def forward() -> None:
         with torch.inference_mode():
-            return [apply(model, xs) for model, xs in zip(models, inputs, strict=True)]
+            for model, xs in zip(models, inputs, strict=True):
+                apply(model, xs)
+        finish()
 
     def gradient() -> None:
         for model, xs, weight in zip(models, inputs, weights, strict=True):
             model.zero_grad(set_to_none=True)
             xs.grad = None
             (apply(model, xs).float() * weight).sum().backward()
+        finish()
 
     return {"forward": Candidate(forward), "gradient": Candidate(gradient)}
 

@@ -1,17 +1,19 @@
 """The engines, and the table by which ``auto`` picks one.
 
-===========  ===============  ==============================================
-cell         engine           why
-===========  ===============  ==============================================
-structured   ``fused``        own backward pass, no per-step weight sums
-linear, GPU  ``associative``  O(log T) depth
-linear, CPU  ``scan``         two cores gain nothing from the extra work
-any other    ``scan``         needs nothing but ``step``
-===========  ===============  ==============================================
+======================  ===============  ==============================================
+cell                    engine           why
+======================  ===============  ==============================================
+structured, 16 bits,    ``mosaic``       one kernel; where it takes the cell and the
+on one Hopper GPU                        device has room for half of the batch at once
+structured              ``fused``        own backward pass, no per-step weight sums
+linear, GPU             ``associative``  O(log T) depth
+linear, CPU             ``scan``         two cores gain nothing from the extra work
+any other               ``scan``         needs nothing but ``step``
+======================  ===============  ==============================================
 
-``cudnn``, ``pallas`` and ``mosaic`` must be asked for by name until they have been measured on a
-device, and ``newton`` always: whether it pays depends on the weights.  They and ``fused`` have no
-forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+``cudnn`` and ``pallas`` must be asked for by name, since ``fused`` was faster wherever they were
+measured, and ``newton``, since whether it pays depends on the weights.  They, ``mosaic`` and
+``fused`` have no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -66,6 +68,9 @@ def auto(problem: Problem) -> Engine:
     """The engine of the table above."""
     if not problem.length:
         return Scan()
+    mosaic = Mosaic()
+    if refusal(mosaic, problem) is None and mosaic.pays(problem):
+        return mosaic
     preferred: list[Engine] = [Fused()]
     if jax.default_backend() != "cpu":
         preferred.append(Associative())

@@ -60,8 +60,11 @@ def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, Arr
 def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) -> bool:
     """Whether a step's only output is its new carry, and of the shape of ``rows[0]``.
 
-    Were they computed apart, both would read that row, and XLA would copy the whole at every step.
+    Were they computed apart, both would read that row, and XLA would copy the whole at every step,
+    as it does on a GPU.
     """
+    if jax.default_backend() != "cpu":
+        return False
 
     def first(carry: Carry, part: PyTree) -> tuple[PyTree, Carry, PyTree]:
         row = jax.tree.map(lambda a: a[0], rows(part))

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.experimental import rnn
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from seqmodels.cells.build import gate_scale, rows
 from seqmodels.cells.lstm import LSTMCarry, lstm
@@ -129,13 +130,28 @@ def pull(saved: tuple, cotangents: tuple) -> tuple:
 recurrence.defvjp(save, pull)
 
 
+def as_written(tree: PyTree) -> PyTree:
+    """The same arrays, laid out in memory in the order of their axes.
+
+    ``jax.experimental.rnn`` does not tell XLA that cuDNN wants them so.  Without this an array
+    whose axes were swapped would be handed over as it lay before.
+    """
+
+    def constrained(a: Array) -> Array:
+        return with_layout_constraint(a, Layout(major_to_minor=tuple(range(a.ndim))))
+
+    return jax.tree.map(constrained, tree)
+
+
 @custom_vmap
 def forwards(weights: Params, xs: Array, carry: LSTMCarry, lengths: Array) -> tuple:
     """cuDNN's forward pass: the outputs, and what it reserves for the backward pass."""
-    h, c = carry.h[None], carry.c[None]
-    inputs = xs.swapaxes(0, 1), h, c, pack(weights), lengths, *shape_of(weights)
+    start = carry.h[None], carry.c[None]
+    arrays = as_written((xs.swapaxes(0, 1), *start, pack(weights), lengths))
+    inputs = *arrays, *shape_of(weights)
     out, saved = rnn.lstm_fwd(*inputs)
-    return (out[0].swapaxes(0, 1), LSTMCarry(out[1][0], out[2][0])), saved[-1]
+    ys, h, c = as_written(out)
+    return (ys.swapaxes(0, 1), LSTMCarry(h[0], c[0])), saved[-1]
 
 
 @custom_vmap
@@ -144,10 +160,11 @@ def backwards(saved: tuple, cotangents: tuple) -> tuple:
     weights, xs, carry, lengths, ys, reserve = saved
     dys, dcarry = cotangents
     packed, unpack = jax.vjp(pack, weights)
-    h, c = carry.h[None], carry.c[None]
-    residuals = xs.swapaxes(0, 1), h, c, packed, lengths, ys.swapaxes(0, 1), reserve
-    outer = (dys.swapaxes(0, 1), dcarry.h[None], dcarry.c[None])
-    dxs, dh, dc, dpacked, _ = rnn.lstm_bwd(*shape_of(weights), residuals, outer)
+    start = carry.h[None], carry.c[None]
+    residuals = xs.swapaxes(0, 1), *start, packed, lengths, ys.swapaxes(0, 1), reserve
+    outer = dys.swapaxes(0, 1), dcarry.h[None], dcarry.c[None]
+    out = rnn.lstm_bwd(*shape_of(weights), as_written(residuals), as_written(outer))
+    dxs, dh, dc, dpacked, _ = as_written(out)
     return unpack(dpacked)[0], dxs.swapaxes(0, 1), LSTMCarry(dh[0], dc[0])
 
 

@@ -3,8 +3,8 @@
 The engine is ``fused`` with another loop, as ``pallas`` is, and ``update`` is traced into it in the
 same way (``blocks.py``).  But here a cluster of thread blocks has ``rows`` of the batch, and each
 block, a party, has its share of the units: all their gates, so that ``update`` needs nobody else.
-A party keeps its columns of the recurrent kernel in shared memory, and streams those that do not
-fit from L2.  This file says who has what; the kernel is in ``mosaic_kernel.py``.
+A party keeps its part of the recurrent kernel in shared memory, and streams what does not fit from
+L2.  This file says who has what; the kernel is in ``mosaic_kernel.py``.
 """
 
 import math
@@ -19,21 +19,24 @@ from seqmodels.engines.cudnn import on_nvidia
 from seqmodels.engines.fused import solve
 from seqmodels.engines.layout import Layout, refused
 from seqmodels.engines.pallas import in_one_launch, kernel_of
-from seqmodels.engines.problem import Problem
+from seqmodels.engines.problem import Problem, zeros_like
 from seqmodels.engines.tape import Matrix, Tape
-from seqmodels.types import Array, Carry
+from seqmodels.errors import UserError
+from seqmodels.types import Array, Carry, Params
 
 UNITS = 64  # rows of a matmul of wgmma's
 CHUNK = 64  # columns of the weights that are copied and multiplied at a time
+STREAMS = 3  # chunks of which copies are on their way
 WIDEST = 2048  # rows of one copy
 SUMS = 2**14  # that a block's threads can hold while they multiply: half of their registers
 NEEDED = (
     "kernel",
     "ClusterBarrier",
-    "wgmma",
-    "copy_gmem_to_smem",
-    "copy_smem_to_gmem",
+    "CompilerParams",
+    "RefType",
+    "inline_mgpu",
     "layout_cast",
+    "wgmma",
 )
 
 
@@ -54,12 +57,32 @@ class Mosaic(NamedTuple):
             return solve(problem, problem.length)
         from seqmodels.engines.mosaic_kernel import launch  # costs a second, which few have to pay
 
-        width = width_of(problem)
-        parties = [k for k in range(1, self.blocks + 1) if width // UNITS % k == 0]
-        layout = Shares(problem.batch_shape, self.rows, width, parties[-1])
+        layout = self.layout(problem)
         return solve(
             problem, problem.length, partial(in_one_launch, layout, partial(launch, self, layout))
         )
+
+    def layout(self, problem: Problem) -> "Shares":
+        """Who has what: as many parties as there can be."""
+        width = width_of(problem)
+        parties = [k for k in range(1, self.blocks + 1) if width // UNITS % k == 0]
+        return Shares(problem.batch_shape, self.rows, width, parties[-1])
+
+    def pays(self, problem: Problem) -> bool:
+        """Whether both passes have a kernel, and clusters wait for room on the device but once."""
+        layout = self.layout(problem)
+        if not 0 < layout.programs * layout.parties <= 2 * room():
+            return False
+
+        def both_passes(params: Params) -> Params:
+            out, pull = jax.vjp(lambda p: self(problem._replace(params=p)), params)
+            return pull(zeros_like(out))
+
+        try:
+            jax.eval_shape(both_passes, problem.params)
+        except UserError:
+            return False
+        return True
 
     def refusal(self, problem: Problem) -> str | None:
         """Why it cannot run a problem; ``None`` where it can."""
@@ -91,6 +114,11 @@ def has_mosaic() -> bool:
 def on_hopper() -> bool:
     """Whether the default device has wgmma, which later ones have not."""
     return on_nvidia() and jax.devices()[0].compute_capability == "9.0"
+
+
+def room() -> int:
+    """Multiprocessors of the device; none where there are several, among which XLA cannot cut."""
+    return getattr(jax.devices()[0], "core_count", 0) if jax.device_count() == 1 else 0
 
 
 def width_of(problem: Problem) -> int:
@@ -151,21 +179,60 @@ class Shares(Layout):
 
 
 class Product(NamedTuple):
-    """The matmul of a step: all of the left operand by each party's columns of the kernel."""
+    """The matmul of a step, shared out: by columns of the kernel among the teams of a cluster.
 
-    weights: Array  # [parties, heads * K / CHUNK, M, CHUNK]
+    Within a team each party has ``1 / split`` of the rows and all columns of the team; what it
+    finds for the columns of another is added up there.  A team of one has all rows.
+    """
+
+    weights: Array  # [parties, heads * K / split / CHUNK, M, CHUNK]
     heads: int
-    resident: int  # chunks that stay in shared memory; two slots are for the others
+    split: int
+    slots: int  # places for chunks in shared memory
 
     @property
     def chunks(self) -> int:
-        """Of all heads."""
+        """Of all heads, that a party multiplies."""
         return self.weights.shape[1]
 
     @property
-    def slots(self) -> int:
-        """Places for chunks in shared memory."""
-        return min(self.chunks, self.resident + 2)
+    def resident(self) -> int:
+        """Chunks that stay in their slot; the others take turns in what is left."""
+        return self.chunks if self.slots == self.chunks else max(self.slots - STREAMS, 0)
+
+    @property
+    def streams(self) -> int:
+        """Slots that take turns."""
+        return self.slots - self.resident
+
+    @property
+    def late(self) -> range:
+        """Chunks that take turns."""
+        return range(self.resident, self.chunks)
+
+    @property
+    def followed(self) -> range:
+        """Those after which another has the slot in the same step."""
+        return self.late[: max(len(self.late) - self.streams, 0)]
+
+    def slot(self, chunk: int) -> int:
+        """Where a chunk has its place."""
+        return chunk if chunk < self.resident else self.resident + self.turn(chunk)[0]
+
+    def turn(self, chunk: int) -> tuple[int, int, int]:
+        """Which of the slots that take turns a late chunk has, its turn there, and of how many."""
+        turn, stream = divmod(chunk - self.resident, self.streams)
+        return stream, turn, len(self.late[stream :: self.streams])
+
+    @property
+    def rows(self) -> int:
+        """Of the operand that a party needs."""
+        return self.chunks * CHUNK
+
+    @property
+    def columns(self) -> int:
+        """Of a party's own."""
+        return self.weights.shape[2] // self.split
 
 
 def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
@@ -181,15 +248,19 @@ def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
     heads, rows, columns = matrix.shape if matrix.ndim == 3 else (1, *matrix.shape)
     if rows % layout.width or columns % layout.width:
         raise refused(f"a matmul of {rows} by {columns} in shares of {layout.width}")
-    if columns // layout.parties * layout.rows > SUMS:
-        raise refused(f"{columns // layout.parties} sums for each row of the batch in a block")
-    a = matrix.reshape(heads, rows // CHUNK, CHUNK, -1, layout.parties, layout.units)
-    a = jnp.transpose(a, (4, 0, 1, 3, 5, 2))
-    a = a.reshape(layout.parties, heads * rows // CHUNK, columns // layout.parties, CHUNK)
+    split = 1 if heads > 1 else math.gcd(rows // layout.width, layout.parties)
+    own, teams = columns // layout.parties, layout.parties // split
+    if own * split * layout.rows > SUMS:
+        raise refused(f"{own * split} sums for each row of the batch in a block")
+    a = matrix.reshape(heads, split, -1, CHUNK, own // layout.units, teams, split, layout.units)
+    a = jnp.transpose(a, (5, 1, 0, 2, 6, 4, 7, 3))  # team, party of it, chunk, whose column, row
+    a = a.reshape(layout.parties, heads * rows // split // CHUNK, split * own, CHUNK)
 
-    chunk, element = math.prod(a.shape[2:]) * a.dtype.itemsize, a.dtype.itemsize * layout.rows
-    operand = heads * rows * element
-    fit = (settings.memory - operand - operand // layout.parties) // chunk
-    if fit < min(3, a.shape[1]):
+    row = layout.rows * a.dtype.itemsize
+    operand, staged = 2 * heads * rows // split * row, 2 * heads * rows // layout.parties * row
+    sums = 2 * split * own * layout.rows * 4 if split > 1 else 0
+    chunk = math.prod(a.shape[2:]) * a.dtype.itemsize
+    slots = min((settings.memory - operand - staged - sums) // chunk, a.shape[1])
+    if slots < min(STREAMS, a.shape[1]):
         raise refused(f"more than {settings.memory} bytes of shared memory in each block")
-    return Product(a, heads, a.shape[1] if fit >= a.shape[1] else fit - 2)
+    return Product(a, heads, split, slots)

@@ -6,8 +6,9 @@ import pytest
 from sequences import D, T, arguments, arguments_of_zeros, close, graded, members_are_alone
 
 from seqmodels.cells import CELLS
-from seqmodels.engines import mosaic
+from seqmodels.engines import choose, mosaic
 from seqmodels.engines.mosaic import Mosaic
+from seqmodels.engines.problem import Problem
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 
@@ -133,3 +134,29 @@ def test_on_the_device(name):
     inputs = arguments(cell, batch)
     found, wanted = (jax.jit(graded(cell, e))(*inputs) for e in ("mosaic", "fused"))
     close(found, wanted, 0.05)  # 8 bits of mantissa, and sums of hundreds of products
+
+
+LARGE = (2 * 132 * 16,)
+
+
+@pytest.mark.parametrize(
+    ("cell", "batch", "wanted"),
+    [
+        (CELLS["gru"](D, 2 * H, **BF16), (3,), "Mosaic"),
+        (CELLS["gru"](D, 2 * H, **BF16), LARGE, "Fused"),
+        (CELLS["gru"](D, 2 * H), (3,), "Fused"),
+        (CELLS["lstm"](D, H, layer_norm=True, **BF16), (3,), "Fused"),
+        (CELLS["min_gru"](D, H, **BF16), (3,), "Scan"),
+    ],
+)
+def test_auto_on_a_hopper(hopper, monkeypatch, cell, batch, wanted):
+    monkeypatch.setattr(mosaic, "room", lambda: 132)
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+
+    def chosen(params):
+        problem = Problem(cell, params, jnp.zeros((T, *batch, D)), cell.start(params, batch))
+        found.append(type(choose("auto", problem)).__name__)
+
+    found = []
+    jax.eval_shape(chosen, params)
+    assert found == [wanted]
