@@ -12,7 +12,9 @@ from jax.experimental.pallas import mosaic_gpu as gpu
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import llvm
 
-ONE_THREAD = ".reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; "
+THREAD = ".reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; "
+THREAD_OF_GROUP = THREAD + "and.b32 t, t, 127; "
+FIRST = "setp.eq.u32 p, t, 0; "
 
 
 class Address(NamedTuple):
@@ -22,6 +24,10 @@ class Address(NamedTuple):
     start: Any = 0  # bytes from its beginning
     transforms: tuple = ()
     everywhere: bool = False
+
+    def after(self, bytes_: Any) -> "Address":
+        """So many bytes behind it."""
+        return self._replace(start=self.start + bytes_)
 
 
 def emit(text: str, *operands: Address | Any) -> None:
@@ -51,11 +57,22 @@ def emit(text: str, *operands: Address | Any) -> None:
     body(*(value for _, value in flat))
 
 
-def prepare(signal: Address, copies: int = 1) -> None:
-    """Make a signal for as many copies in a phase; then blocks must meet, before any is used."""
+def prepare(signal: Address, *, each_group: bool = False) -> None:
+    """Make a signal of the block, or of each group; blocks must meet before any is used."""
     emit(
-        ONE_THREAD + f"@p mbarrier.init.shared::cta.b64 [$0], {copies};"
-        "@p fence.mbarrier_init.release.cluster;",
+        (THREAD_OF_GROUP if each_group else THREAD)
+        + FIRST
+        + "@p mbarrier.init.shared::cta.b64 [$0], 1; @p fence.mbarrier_init.release.cluster;",
+        signal,
+    )
+
+
+def expect(signal: Address, size: int, *, each_group: bool = False) -> None:
+    """Let a signal's phase last until so many bytes have arrived."""
+    emit(
+        (THREAD_OF_GROUP if each_group else THREAD)
+        + FIRST
+        + f"@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], {size};",
         signal,
     )
 
@@ -69,7 +86,7 @@ def wait(signal: Address, phase: Any) -> None:
 def load(source: Address, target: Address, signal: Address, size: int) -> None:
     """Copy bytes from global memory."""
     emit(
-        ONE_THREAD + f"@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$2], {size};"
+        THREAD_OF_GROUP + FIRST + f"@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$2], {size};"
         "@p cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
         f" [$1], [$0], {size}, [$2];",
         source,
@@ -94,13 +111,12 @@ class Sources(NamedTuple):
 
 
 def exchange(sources: Sources, target: Address, signal: Address, size: int, peers: Peers) -> None:
-    """Send bytes to peers, and expect as many from each; a thread serves each.
+    """Send bytes to peers; a thread serves each.
 
     They go where ``target`` and ``signal`` are in our memory.
     """
     emit(
-        ".reg .pred p; .reg .b32 t, d, s, m; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; "
-        f"@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$2], {peers.total * size};"
+        THREAD_OF_GROUP + ".reg .b32 d, s, m; "
         f"setp.lt.u32 p, t, {peers.total}; rem.u32 s, t, {sources.period};"
         f"mad.lo.u32 s, s, {sources.stride}, $0; add.u32 t, t, $3;"
         "mapa.shared::cluster.u32 d, $1, t; mapa.shared::cluster.u32 m, $2, t;"
@@ -111,6 +127,57 @@ def exchange(sources: Sources, target: Address, signal: Address, size: int, peer
         signal,
         peers.first,
     )
+
+
+def put(a: Any, target: Address, row: int) -> None:
+    """Store a block of 16-bit numbers, laid out in pairs of neighbours, as swizzled tiles.
+
+    A row has so many bytes, 32, 64 or 128: of them 16-byte pieces change places.
+    """
+    kinds = pairs(a.shape), gpu.RefType(target.transforms), gpu.Layout.WG_SPLAT
+
+    @gpu.inline_mgpu(arg_types=kinds)
+    def body(_: Any, a: Any, ref: Any, start: Any) -> None:
+        kind = ir.IntegerType.get_signless(32)
+        base = llvm.ptrtoint(kind, mosaic.utils.memref_ptr(ref))
+        base = llvm.add(base, start.registers.item(), 0)
+        for k, pair in enumerate(a.registers.flat):
+            code = (
+                "{ " + THREAD_OF_GROUP + f".reg .b32 s; shl.b32 t, t, 2; add.u32 t, t, {512 * k};"
+                f"shr.u32 s, t, 3; and.b32 s, s, {row - 16}; xor.b32 t, t, s;"
+                "add.u32 t, t, $0; st.shared.b32 [t], $1; }"
+            )
+            void = ir.Type.parse("!llvm.void")
+            registers = [base, llvm.bitcast(kind, pair)]
+            llvm.inline_asm(void, registers, code, "r,r", has_side_effects=True)
+
+    body(a, target.ref, jnp.asarray(target.start, jnp.int32))
+
+
+def pairs(shape: tuple[int, ...]) -> Any:
+    """How a block is laid out in registers: two neighbours in each, thread by thread."""
+    return gpu.Layout.WG_STRIDED(shape, vec_size=2)
+
+
+def take(ref: Any) -> Any:
+    """A block from memory, in pairs."""
+    kind = gpu.ShapeDtypeStruct(ref.shape, ref.dtype, pairs(ref.shape))
+
+    @gpu.inline_mgpu(arg_types=(gpu.RefType(),), return_type=kind)
+    def body(_: Any, ref: Any) -> Any:
+        return mosaic.FragmentedArray.load_strided(ref, vec_size=2)
+
+    return body(ref)
+
+
+def leave(ref: Any, a: Any, layout: Any) -> None:
+    """Store what has this layout."""
+
+    @gpu.inline_mgpu(arg_types=(gpu.RefType(), layout))
+    def body(_: Any, ref: Any, a: Any) -> None:
+        a.store_untiled(ref, optimized=False)
+
+    body(ref, a)
 
 
 def together() -> None:

@@ -2,9 +2,9 @@
 
 The engine is ``fused`` with another loop, as ``pallas`` is, and ``update`` is traced into it in the
 same way (``blocks.py``).  But here a cluster of thread blocks has ``rows`` of the batch, and each
-block, a party, has its share of the units: all their gates, so that ``update`` needs nobody else.
-A party keeps its part of the recurrent kernel in shared memory, and streams what does not fit from
-L2.  This file says who has what; the kernel is in ``mosaic_kernel.py``.
+warpgroup of a block, a party, has its share of the units: all their gates, so that ``update`` needs
+nobody else.  A party keeps its part of the recurrent kernel in shared memory, and streams what does
+not fit from L2.  This file says who has what; the kernel is in ``mosaic_kernel.py``.
 """
 
 import math
@@ -24,10 +24,9 @@ from seqmodels.engines.tape import Matrix, Tape
 from seqmodels.errors import UserError
 from seqmodels.types import Array, Carry, Params
 
-UNITS = 64  # rows of a matmul of wgmma's
-CHUNK = 64  # columns of the weights that are copied and multiplied at a time
-STREAMS = 3  # chunks of which copies are on their way
-WIDEST = 2048  # rows of one copy
+TILE = 64  # rows of a matmul of wgmma's
+CHUNK = 64  # columns of the weights that are copied and multiplied at a time, at most
+STREAMS = 2  # chunks of which copies are on their way to each party
 SUMS = 2**14  # that a block's threads can hold while they multiply: half of their registers
 NEEDED = (
     "kernel",
@@ -43,12 +42,14 @@ NEEDED = (
 class Mosaic(NamedTuple):
     """Takes structured cells with 16-bit kernels and sizes that are multiples of 64, on Hopper.
 
-    A cluster has ``rows`` of the batch (16, 32 or 64) and at most ``blocks`` thread blocks, each of
-    which may use ``memory`` bytes.  ``interpret`` takes the parameters of Pallas' GPU interpreter.
+    A cluster has ``rows`` of the batch (16, 32 or 64) and at most ``blocks`` thread blocks of at
+    most ``groups`` warpgroups; a block may use ``memory`` bytes.  ``interpret`` takes the
+    parameters of Pallas' GPU interpreter.
     """
 
     rows: int = 16
     blocks: int = 16
+    groups: int = 4
     memory: int = 224 * 1024
     interpret: Any = None
 
@@ -63,15 +64,24 @@ class Mosaic(NamedTuple):
         )
 
     def layout(self, problem: Problem) -> "Shares":
-        """Who has what: as many parties as there can be."""
-        width = width_of(problem)
-        parties = [k for k in range(1, self.blocks + 1) if width // UNITS % k == 0]
-        return Shares(problem.batch_shape, self.rows, width, parties[-1])
+        """Who has what: as many blocks in a cluster as the device has room for at once."""
+        width, parties = width_of(problem), parties_of(problem)
+        shares = [
+            Shares(problem.batch_shape, self.rows, width, blocks, parties // blocks)
+            for blocks in self.ways(parties)
+        ]
+        at_once = [s for s in shares if not room() or s.programs * s.cluster <= room()]
+        return (at_once or shares[:1])[-1]
+
+    def ways(self, parties: int) -> list[int]:
+        """How many blocks can share the parties evenly, ascending."""
+        most = range(1, self.blocks + 1)
+        return [k for k in most if parties % k == 0 and parties // k <= self.groups]
 
     def pays(self, problem: Problem) -> bool:
         """Whether both passes have a kernel, and clusters wait for room on the device but once."""
         layout = self.layout(problem)
-        if not 0 < layout.programs * layout.parties <= 2 * room():
+        if not 0 < layout.programs * layout.cluster <= 2 * room():
             return False
 
         def both_passes(params: Params) -> Params:
@@ -88,9 +98,11 @@ class Mosaic(NamedTuple):
         """Why it cannot run a problem; ``None`` where it can."""
         if self.rows not in (16, 32, 64) or self.blocks not in range(1, 17):
             return "needs rows=16, 32 or 64, and blocks from 1 to 16"
-        width = width_of(problem)
-        if width % UNITS or width > WIDEST:
-            return f"needs hidden sizes that are multiples of {UNITS}, and at most {WIDEST}"
+        if width_of(problem) % TILE:
+            return f"needs hidden sizes that are multiples of {TILE}"
+        if not self.ways(parties_of(problem)):
+            who = f"{self.blocks} blocks of {self.groups} warpgroups"
+            return f"needs fewer units, or a number of them that {who} can share out"
         if not has_mosaic():
             return f"does not know Mosaic GPU as it is in JAX {jax.__version__}"
         if self.interpret:
@@ -127,14 +139,27 @@ def width_of(problem: Problem) -> int:
     return math.gcd(*sizes, *kernel_of(problem).shape[-2:])
 
 
+def parties_of(problem: Problem) -> int:
+    """Among how many warpgroups the units are shared: the gates of each make whole tiles."""
+    width = width_of(problem)
+    gates = kernel_of(problem).shape[-1] // width
+    return width // max(TILE >> (gates.bit_length() - 1), 16)
+
+
 @dataclass(frozen=True)
 class Shares(Layout):
-    """Of every ``width`` features each of ``parties`` has a block, ``[units, rows]``.
+    """Of every ``width`` features each party has a block, ``[units, rows]``.
 
     What has a number for each row is repeated over the units.
     """
 
-    parties: int = 1
+    cluster: int = 1  # blocks of it
+    groups: int = 1  # warpgroups of a block
+
+    @property
+    def parties(self) -> int:
+        """Of a cluster, block by block."""
+        return self.cluster * self.groups
 
     @property
     def units(self) -> int:
@@ -181,19 +206,31 @@ class Shares(Layout):
 class Product(NamedTuple):
     """The matmul of a step, shared out: by columns of the kernel among the teams of a cluster.
 
-    Within a team each party has ``1 / split`` of the rows and all columns of the team; what it
-    finds for the columns of another is added up there.  A team of one has all rows.
+    Blocks make teams of ``split``.  Within a team each block has ``1 / split`` of the rows, the
+    same for all its parties, which have all columns of their fellows in the team, too: what they
+    find for these is added up there.
     """
 
-    weights: Array  # [parties, heads * K / split / CHUNK, M, CHUNK]
+    weights: Array  # [parties, heads * K / split / chunk, M, chunk], M filled up to whole tiles
     heads: int
     split: int
-    slots: int  # places for chunks in shared memory
+    own: int  # columns of a party
+    slots: int  # places for chunks in shared memory, for each party of a block
 
     @property
     def chunks(self) -> int:
         """Of all heads, that a party multiplies."""
         return self.weights.shape[1]
+
+    @property
+    def chunk(self) -> int:
+        """Rows of the operand in a chunk."""
+        return self.weights.shape[3]
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Of a party's weights in a chunk."""
+        return math.prod(self.weights.shape[2:]) * self.weights.dtype.itemsize
 
     @property
     def resident(self) -> int:
@@ -226,13 +263,12 @@ class Product(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Of the operand that a party needs."""
-        return self.chunks * CHUNK
+        """Of the operand that a block needs."""
+        return self.chunks * self.chunk
 
-    @property
-    def columns(self) -> int:
-        """Of a party's own."""
-        return self.weights.shape[2] // self.split
+    def sent(self, layout: Shares) -> int:
+        """Rows of the operand that come from each party, for all blocks of a team together."""
+        return self.rows * self.split // layout.parties
 
 
 def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
@@ -245,22 +281,44 @@ def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
     matrix = tape.matrices[inputs[side].place]
     if dims[0][side] == (matrix.ndim - 1,):
         matrix = jnp.swapaxes(matrix, -1, -2)
-    heads, rows, columns = matrix.shape if matrix.ndim == 3 else (1, *matrix.shape)
+    matrix = matrix if matrix.ndim == 3 else matrix[None]
+    heads, rows, columns = matrix.shape
     if rows % layout.width or columns % layout.width:
         raise refused(f"a matmul of {rows} by {columns} in shares of {layout.width}")
-    split = 1 if heads > 1 else math.gcd(rows // layout.width, layout.parties)
-    own, teams = columns // layout.parties, layout.parties // split
-    if own * split * layout.rows > SUMS:
-        raise refused(f"{own * split} sums for each row of the batch in a block")
-    a = matrix.reshape(heads, split, -1, CHUNK, own // layout.units, teams, split, layout.units)
-    a = jnp.transpose(a, (5, 1, 0, 2, 6, 4, 7, 3))  # team, party of it, chunk, whose column, row
-    a = a.reshape(layout.parties, heads * rows // split // CHUNK, split * own, CHUNK)
+    own, sent = columns // layout.parties, rows // layout.parties
+    split = math.gcd(max(TILE // own, 1), layout.cluster, sent // 8) if heads == 1 else 1
+    weights = shared_out(layout, matrix, split)
+    sums = weights.shape[2] * layout.rows
+    if sums > SUMS:
+        raise refused(f"{weights.shape[2]} sums for each row of the batch in a warpgroup")
+    if weights.shape[3] % layout.rows:
+        raise refused(f"fewer rows of the batch than {layout.rows} in a cluster")
 
-    row = layout.rows * a.dtype.itemsize
-    operand, staged = 2 * heads * rows // split * row, 2 * heads * rows // layout.parties * row
-    sums = 2 * split * own * layout.rows * 4 if split > 1 else 0
-    chunk = math.prod(a.shape[2:]) * a.dtype.itemsize
-    slots = min((settings.memory - operand - staged - sums) // chunk, a.shape[1])
-    if slots < min(STREAMS, a.shape[1]):
+    row = layout.rows * weights.dtype.itemsize
+    operand, staged = 2 * heads * rows // split * row, 2 * heads * sent * row
+    left = settings.memory - operand - layout.groups * (staged + 4 * sums * min(split, 2))
+    product = Product(weights, heads, split, own, 0)
+    slots = min(left // (layout.groups * product.chunk_bytes), product.chunks)
+    if slots < min(STREAMS, product.chunks):
         raise refused(f"more than {settings.memory} bytes of shared memory in each block")
-    return Product(a, heads, split, slots)
+    return product._replace(slots=slots)
+
+
+def shared_out(layout: Shares, matrix: Array, split: int) -> Array:
+    """``[heads, K, M]`` as each party multiplies it, in chunks: ``[parties, chunks, M, chunk]``.
+
+    Rows are put in the order in which parties send what is multiplied by them, columns in the
+    order of the members of a team to whom they belong.
+    """
+    heads, rows, columns = matrix.shape
+    parties, units, groups = layout.parties, layout.units, layout.groups
+    chunk = math.gcd(CHUNK, rows // split)
+    a = matrix.reshape(heads, rows // layout.width, parties, units, columns)
+    a = jnp.swapaxes(a, 1, 2).reshape(heads, parties, split, -1, columns)
+    a = jnp.swapaxes(a, 1, 2)
+    teams = layout.cluster // split
+    gates = columns // layout.width
+    a = a.reshape(heads, split, -1, chunk, gates, teams, split, groups, units)
+    a = jnp.transpose(a, (5, 1, 7, 0, 2, 6, 4, 8, 3))  # whose: team, block, group; what
+    a = a.reshape(parties, heads * rows // split // chunk, -1, chunk)
+    return jnp.pad(a, [(0, 0), (0, 0), (0, -a.shape[2] % TILE), (0, 0)])

@@ -1,16 +1,16 @@
 """The kernel of ``mosaic.py``: all that is for Mosaic GPU is here and in ``cluster.py``.
 
 Arrays lie with the batch last, ``[units, rows]``: so the weights are the operand of ``wgmma`` that
-must have 64 rows, and a small batch wastes nothing.  All blocks are laid out in registers as
-``wgmma`` leaves its sums.  At each step a party copies its share of what is multiplied into the
-memory of those who need it.  No barrier is needed: each has two places for it, which take turns,
-and whoever has received all of a step knows that everybody has finished the step before.
+must have 64 rows, and a small batch wastes nothing.  At each step a party copies its share of what
+is multiplied into the memory of the blocks that need it.  No barrier is needed: each has two places
+for it, which take turns, and whoever has received all of a step knows that everybody has finished
+the step before.
 """
 
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
-from inspect import Parameter, signature
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from jax.experimental.pallas import mosaic_gpu as gpu
 
 from seqmodels.engines import cluster
 from seqmodels.engines.blocks import RULES, Factor, Rows, boxed, contract, elementwise, replay
-from seqmodels.engines.mosaic import CHUNK, Mosaic, Product, Shares, product_of
+from seqmodels.engines.mosaic import Mosaic, Product, Shares, product_of
 from seqmodels.engines.pallas import Plan, Source
 from seqmodels.engines.tape import Equation, Matrix, Slot
 from seqmodels.types import Array
@@ -36,78 +36,41 @@ OTHERWISE: dict[str, Callable] = {
     "log1p": lambda x: jax.lax.log(1.0 + x),  # exact to 1e-7, if not to as many digits
 }
 
-# JAX 0.10 must have an index beside the reference that is read, 0.11 must not.
-INDEX = signature(gpu.load).parameters.get("idx")
-NO_INDEX = (None,) if INDEX and INDEX.default is Parameter.empty else ()
-
 
 def launch(settings: Mosaic, layout: Shares, plan: Plan) -> Sequence[Array]:
     """The one kernel launch: the last carry, and the outputs of every step."""
     product = product_of(settings, layout, plan.tape)
-    parties: dict[str, Any] = {"cluster": (layout.parties,), "cluster_names": ("party",)}
+    parties: dict[str, Any] = {
+        "cluster": (layout.cluster,),
+        "cluster_names": ("block",),
+        "num_threads": layout.groups,
+        "thread_name": "group",
+    }
     if settings.interpret:
         parties = {"num_threads": layout.parties, "thread_name": "party"}
-    weights = product.weights if settings.interpret else swizzled(product.weights, layout.rows)
+    kind: type[Party] = Interpreted if settings.interpret else OnDevice
     run = gpu.kernel(
-        partial(walk, settings, layout, plan, product),
+        partial(walk, kind, layout, plan, product),
         out_type=plan.results(layout),
-        scratch_types=list(memory_of(settings, layout, product)),
+        scratch_types=list(kind.memory_of(layout, product)),
         grid=(layout.programs,),
         grid_names=("program",),
         interpret=settings.interpret or False,
         compiler_params=gpu.CompilerParams(approx_math=True),  # 11 bits of mantissa, kernels have 8
         **parties,
     )
-    return run(*[s.array for s in plan.sources], weights)
-
-
-def swizzled(weights: Array, columns: int) -> Array:
-    """Each chunk as it lies in shared memory: in tiles, of whose rows 16-byte pieces change places.
-
-    Piece k of row r is where piece ``k ^ (r * pieces // 8)`` would be.
-    """
-    piece = 16 // weights.dtype.itemsize
-    pieces = columns // piece
-    tiles = (weights.shape[2] // 8, 8, CHUNK // columns, pieces, piece)
-    a = jnp.swapaxes(weights.reshape(*weights.shape[:2], *tiles), 3, 4)
-    rows, places = np.arange(8)[:, None], np.arange(pieces)
-    a = a[..., rows, places ^ (rows * pieces // 8), :]
-    return a.reshape(weights.shape)
-
-
-SUMS, RESIDENT, STREAM = 2, 3, 4  # signals after those of the operand's two places
+    return run(*[s.array for s in plan.sources], kind.arranged(layout, product.weights))
 
 
 class Memory(NamedTuple):
-    """What a block has for itself, and the barriers where it meets the others."""
+    """What the parties of a block share; the first axis tells them apart, if there is no other."""
 
-    weights: Any  # [slots, M, CHUNK]
-    operand: Any  # [2, K, rows], all of it that a party multiplies
-    staged: Any  # [2, blocks, units, rows], its share of the operand
-    sums: Any  # [2, split, columns, rows]: those of a team, and those for it
-    signals: Any  # barriers of all copies, on a device
-    met: Any
-
-
-def memory_of(settings: Mosaic, layout: Shares, product: Product) -> Memory:
-    """What a block allocates.
-
-    The interpreter knows no clusters: there all parties are threads of one block, with memory of
-    their own in arrays that they share.
-    """
-    threads = layout.parties if settings.interpret else 1
-    dtype, m = product.weights.dtype, product.columns * product.split
-    blocks, tiles = product.rows * product.split // layout.width, tiles_of(layout, product)
-    sums = (2, product.split, product.columns if product.split > 1 else 1, layout.rows)
-    together = gpu.ClusterBarrier(collective_axes=("party",))
-    return Memory(
-        gpu.SMEM((threads, product.slots, m, CHUNK), dtype, transforms=tiles),
-        gpu.SMEM((threads, 2, product.rows, layout.rows), dtype, transforms=tiles),
-        gpu.SMEM((threads, 2, blocks, layout.units, layout.rows), dtype, transforms=tiles),
-        gpu.SMEM((threads, *sums), jnp.float32),
-        gpu.SMEM((STREAM + product.streams, 2), jnp.uint32),
-        gpu.Barrier(num_arrivals=threads) if settings.interpret else together,
-    )
+    weights: Any  # [groups, slots, M, chunk]
+    operand: Any  # [2, K, rows], all of it that a block multiplies; its places take turns
+    staged: Any  # [groups, 2, sent, rows], a party's share of the operand
+    sums: Any  # [groups, 2, M, rows]: those that a party finds, and those for it
+    signals: Any  # barriers of all copies
+    met: Any  # where all parties meet
 
 
 def tiles_of(layout: Shares, product: Product) -> tuple:
@@ -116,17 +79,88 @@ def tiles_of(layout: Shares, product: Product) -> tuple:
     return gpu.TilingTransform((8, layout.rows)), gpu.SwizzleTransform(size)
 
 
-class Party(NamedTuple):
-    """Where the kernel runs: one block of a cluster, and all that it reaches."""
+@dataclass(frozen=True)
+class Party(ABC):
+    """A warpgroup, and all that it reaches: ``OnDevice``, or in Pallas' interpreter."""
 
-    settings: Mosaic
     layout: Shares
     product: Product
     program: Array  # whose rows it has
-    number: Array
-    thread: Any  # where in ``memory`` its own begins
-    weights: Any  # [parties, chunks, M, CHUNK], in global memory
+    block: Array  # of its cluster
+    group: Array  # of its block
+    weights: Any  # [parties, chunks, M, chunk], in global memory
     memory: Memory
+
+    @property
+    def number(self) -> Array:
+        """Among all parties of the cluster."""
+        return self.block * np.int32(self.layout.groups) + self.group
+
+    @property
+    def member(self) -> Array:
+        """Its block's place in a team."""
+        return jax.lax.rem(self.block, np.int32(self.product.split))
+
+    @classmethod
+    @abstractmethod
+    def here(cls, layout: Shares, product: Product, weights: Any, memory: Memory) -> "Party":
+        """This instance of the kernel."""
+
+    @staticmethod
+    @abstractmethod
+    def memory_of(layout: Shares, product: Product) -> Memory:
+        """What a block allocates."""
+
+    @staticmethod
+    @abstractmethod
+    def arranged(layout: Shares, weights: Array) -> Array:
+        """The weights, as they are copied."""
+
+    @property
+    @abstractmethod
+    def mine(self) -> Array:
+        """Its place in what the parties of a block share."""
+
+    @abstractmethod
+    def load(self, ref: Any) -> Array:
+        """A block."""
+
+    @abstractmethod
+    def store(self, ref: Any, a: Array) -> None:
+        """Write a block."""
+
+    @abstractmethod
+    def settle(self, a: Array) -> Array:
+        """The same block, laid out like all that a loop carries."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """All that there is to do before the first step."""
+
+    @abstractmethod
+    def fetch(self, chunks: Sequence[int]) -> None:
+        """Begin to copy chunks of the weights to their slots."""
+
+    @abstractmethod
+    def receive(self, chunk: int, i: Any) -> None:
+        """Wait for a chunk of the weights at step ``i``."""
+
+    @abstractmethod
+    def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
+        """All that this party multiplies, from the shares of all; ``meanwhile`` is done, too."""
+
+    @abstractmethod
+    def add(self, sums: Array, i: Array) -> list[Array]:
+        """The sums of a team for this party's columns."""
+
+    def end(self, steps: int) -> None:
+        """Nobody leaves before the others."""
+        self.meet()
+
+    def meet(self) -> None:
+        """Wait for all parties."""
+        gpu.barrier_arrive(self.memory.met)
+        gpu.barrier_wait(self.memory.met)
 
     def read(self, source: Source, ref: Any, time: tuple = ()) -> list[Array]:
         """An array of the step in blocks, or a number, as ``given`` takes it."""
@@ -148,138 +182,25 @@ class Party(NamedTuple):
     ) -> None:
         """The blocks of an array to where ``read`` finds them."""
         for place, a in zip(self.places(shape, time), blocks, strict=True):
-            ref[place] = a
+            self.store(ref.at[place], a)
 
     def places(self, shape: tuple[int, ...], time: tuple) -> list[tuple]:
         """Where its blocks of an array lie in global memory."""
         starts = self.layout.starts(shape, self.number)
         return [(*time, self.program, pallas.ds(k, self.layout.units), slice(None)) for k in starts]
 
-    def load(self, ref: Any) -> Array:
-        """A block from global memory, laid out as wgmma leaves its sums."""
-        if self.settings.interpret:
-            return ref[...]
-        return gpu.load(ref, *NO_INDEX, layout=gpu.Layout.WGMMA, optimized=False)
-
-    def settle(self, a: Array) -> Array:
-        """The same block, laid out like all that a loop carries."""
-        return a if self.settings.interpret else gpu.layout_cast(a, gpu.Layout.WGMMA)
-
-    @property
-    def local(self) -> bool:
-        """Whether all memory is reached as one's own."""
-        return bool(self.settings.interpret) or self.layout.parties == 1
-
-    def begin(self) -> None:
-        """All that there is to do before the first step."""
-        product = self.product
-        if not self.settings.interpret:
-            blocks = product.rows // self.layout.width
-            for number in range(STREAM + product.streams):
-                cluster.prepare(self.signal(number), blocks if number < SUMS else 1)
-            self.meet()
-        for chunk in range(product.resident):
-            self.fetch([chunk])
-            self.receive(chunk, 0, before=True)
-        self.fetch_ahead()
-        self.meet()
-
-    def end(self, steps: int) -> None:
-        """Wait for what is on its way; nobody leaves before the others."""
-        for chunk in self.product.late[: self.product.streams]:
-            self.receive(chunk, np.int32(steps))
-        self.meet()
-
-    def meet(self) -> None:
-        """Wait for all parties."""
-        gpu.barrier_arrive(self.memory.met)
-        gpu.barrier_wait(self.memory.met)
-
-    def signal(self, number: Any) -> cluster.Address:
-        """One of the memory's signals."""
-        return cluster.Address(self.memory.signals, number * 8)
-
-    def tiled(self, ref: Any, start: Any) -> cluster.Address:
-        """A place in an array that lies as operands do."""
-        return cluster.Address(ref, start, tiles_of(self.layout, self.product))
-
-    def fetch_ahead(self) -> None:
-        """Fetch the first late chunks of a step: they do not wait for its operand."""
-        self.fetch(self.product.late[: self.product.streams])
-
-    def fetch(self, chunks: Sequence[int]) -> None:
-        """Begin to copy chunks of the weights to their slots."""
-        product, weights = self.product, self.memory.weights
-        if self.settings.interpret:
-            for chunk in chunks:
-                weights[self.thread, product.slot(chunk)] = self.weights[self.number, chunk]
-        elif chunks:
-            cluster.together()  # all have done with what was there
-        for chunk in chunks if not self.settings.interpret else ():
-            size = math.prod(product.weights.shape[2:]) * product.weights.dtype.itemsize
-            start, slot = (self.number * product.chunks + chunk) * size, product.slot(chunk)
-            late = chunk in product.late
-            signal = self.signal(STREAM + slot - product.resident if late else RESIDENT)
-            source = cluster.Address(self.weights, start, everywhere=True)
-            cluster.load(source, self.tiled(weights, slot * size), signal, size)
-
-    def receive(self, chunk: int, i: Any, before: bool = False) -> None:
-        """Wait for a chunk of the weights at step ``i``, or before the first."""
-        if self.settings.interpret:
-            return
-        if chunk in self.product.late:
-            stream, turn, turns = self.product.turn(chunk)
-            cluster.wait(self.signal(STREAM + stream), i * np.int32(turns) + np.int32(turn))
-        elif before:
-            cluster.wait(self.signal(RESIDENT), np.int32(chunk))
-
     def multiply(self, blocks: np.ndarray, i: Array, meanwhile: Callable[[], None]) -> np.ndarray:
         """Its columns of a step's product, ``[heads, M]``, from its share of the operand."""
-        product, m = self.product, self.product.columns * self.product.split
-        operand = self.gather(blocks, i, meanwhile)
-        accumulator = gpu.ACC((m, self.layout.rows), jnp.float32)
-        heads = [
-            pallas.run_scoped(partial(self.accumulate, operand, head, i), accumulator)
-            for head in range(product.heads)
-        ]
-        self.fetch_ahead()
-        cut = [(k, k + self.layout.units) for k in range(0, m, self.layout.units)]
-        shares = [jax.lax.slice(a, (k, 0), (end, a.shape[1])) for a in heads for k, end in cut]
-        return boxed(shares if product.split == 1 else self.add(shares, i), (product.heads, -1))
-
-    def gather(self, blocks: np.ndarray, i: Array, meanwhile: Callable[[], None]) -> Any:
-        """All that this party multiplies, from the shares of those who have it.
-
-        On a device shares are handed out, and something else is done until all are there.
-        """
-        product, memory, place = self.product, self.memory, jax.lax.rem(i, np.int32(2))
-        shares = [a.astype(product.weights.dtype) for a in blocks.flat]
-        each, units = len(shares) // product.split, self.layout.units
-        starts = [k * self.layout.width + self.number * units for k in range(each)]
-        if self.local:
-            for k, a in enumerate(shares):
-                for peer in range(k // each, self.layout.parties, product.split):
-                    part = pallas.ds(starts[k % each], units)
-                    memory.operand[peer, place, part] = a
-            meanwhile()
-            gpu.commit_smem()
-            if self.layout.parties > 1:
-                self.meet()
-            return memory.operand.at[self.thread, place]
-        for k, a in enumerate(shares):
-            memory.staged[0, place, k] = a
-        gpu.commit_smem()
-        row = self.layout.rows * product.weights.dtype.itemsize
-        size, signal = units * row, self.signal(place)
-        for k, start in enumerate(starts):
-            source = self.tiled(memory.staged, (place * len(shares) + k) * size)
-            sources = cluster.Sources(source, each * size, product.split)
-            target = self.tiled(memory.operand, (place * product.rows + start) * row)
-            peers = cluster.Peers(0, self.layout.parties)
-            cluster.exchange(sources, target, signal, size, peers)
-        meanwhile()
-        cluster.wait(signal, jax.lax.div(i, np.int32(2)))
-        return memory.operand.at[0, place]
+        product, dtype = self.product, self.product.weights.dtype
+        operand = self.gather([a.astype(dtype) for a in blocks.flat], i, meanwhile)
+        accumulator = gpu.ACC((product.weights.shape[2], self.layout.rows), jnp.float32)
+        found = []
+        for head in range(product.heads):
+            sums = pallas.run_scoped(partial(self.accumulate, operand, head, i), accumulator)
+            if head == product.heads - 1:
+                self.fetch(product.late[: product.streams])  # the next step's, ahead of it
+            found += self.add(sums, i)
+        return boxed(found, (product.heads, -1))
 
     def accumulate(self, operand: Any, head: int, i: Array, accumulator: Any) -> Array:
         """A head's product; chunks that were fetched ahead go first, so that others may follow."""
@@ -291,8 +212,8 @@ class Party(NamedTuple):
             order = [*ahead, *range(product.resident), *product.late[product.streams :]]
         for done, chunk in zip([-1, *order], order, strict=False):
             self.receive(chunk, i)
-            part = operand.at[pallas.ds(chunk * CHUNK, CHUNK)]
-            gpu.wgmma(accumulator, memory.weights.at[self.thread, product.slot(chunk)], part)
+            part = operand.at[pallas.ds(chunk * product.chunk, product.chunk)]
+            gpu.wgmma(accumulator, memory.weights.at[self.mine, product.slot(chunk)], part)
             if done in product.followed:
                 gpu.wgmma_wait(1)
                 self.fetch([done + product.streams])
@@ -301,37 +222,270 @@ class Party(NamedTuple):
             self.fetch([order[-1] + product.streams])
         return found
 
-    def add(self, shares: list[Array], i: Array) -> list[Array]:
-        """The sums of a team for this party's columns."""
-        product, memory, units = self.product, self.memory, self.layout.units
-        mine = jax.lax.rem(self.number, np.int32(product.split))
-        first, each = self.number - mine, len(shares) // product.split
-        for k, a in enumerate(shares):
-            part = pallas.ds(k % each * units, units)
-            if self.settings.interpret:
-                memory.sums[first + k // each, 1, mine, part] = a
-            else:
-                memory.sums[0, 0, k // each, part] = a
+    def cut(self, sums: Any) -> list[Array]:
+        """Its columns of what the members of its team found, added up."""
+        product, units = self.product, self.layout.units
+        starts = range(0, product.own, units)
+        parts = [
+            [self.load(sums.at[pallas.ds(k * product.own + start, units)]) for start in starts]
+            for k in range(product.split)
+        ]
+        return [reduce(jax.lax.add, shares) for shares in zip(*parts, strict=True)]
+
+
+class Interpreted(Party):
+    """In Pallas' interpreter, which knows no clusters.
+
+    All parties are threads of one block, with memory of their own in arrays that they share; they
+    meet at a barrier wherever one waits for what another does.
+    """
+
+    @staticmethod
+    def memory_of(layout: Shares, product: Product) -> Memory:
+        parties, dtype = layout.parties, product.weights.dtype
+        m, chunk = product.weights.shape[2:]
+        return Memory(
+            gpu.SMEM((parties, product.slots, m, chunk), dtype),
+            gpu.SMEM((parties, 2, product.rows, layout.rows), dtype),
+            gpu.SMEM((1, 128), jnp.float32),  # unused, as are signals
+            gpu.SMEM((parties, 2, m, layout.rows), jnp.float32),
+            gpu.SMEM((1, 128), jnp.float32),
+            gpu.Barrier(num_arrivals=parties),
+        )
+
+    @staticmethod
+    def arranged(layout: Shares, weights: Array) -> Array:
+        return weights
+
+    @classmethod
+    def here(cls, layout: Shares, product: Product, weights: Any, memory: Memory) -> "Interpreted":
+        number = jax.lax.axis_index("party")
+        groups = np.int32(layout.groups)
+        block, group = jax.lax.div(number, groups), jax.lax.rem(number, groups)
+        program = jax.lax.axis_index("program")
+        return cls(layout, product, program, block, group, weights, memory)
+
+    @property
+    def mine(self) -> Array:
+        return self.number
+
+    def load(self, ref: Any) -> Array:
+        return ref[...]
+
+    def store(self, ref: Any, a: Array) -> None:
+        ref[...] = a
+
+    def settle(self, a: Array) -> Array:
+        return a
+
+    def begin(self) -> None:
+        self.fetch(range(min(self.product.slots, self.product.chunks)))
+        self.meet()
+
+    def fetch(self, chunks: Sequence[int]) -> None:
+        """Copy chunks of the weights to their slots."""
+        for chunk in chunks:
+            slot = self.memory.weights.at[self.mine, self.product.slot(chunk)]
+            slot[...] = self.weights[self.number, chunk]
+
+    def receive(self, chunk: int, i: Any) -> None:
+        pass
+
+    def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
+        product, place = self.product, jax.lax.rem(i, np.int32(2))
+        sent = product.sent(self.layout) // product.heads
+        each = sent // product.split
+        rows = jnp.concatenate(shares)
+        for peer in range(self.layout.parties):
+            member = peer // self.layout.groups % product.split
+            for head in range(product.heads):
+                start = head * product.rows // product.heads + self.number * each
+                part = jax.lax.slice_in_dim(
+                    rows, head * sent + member * each, head * sent + (member + 1) * each
+                )
+                self.memory.operand[peer, place, pallas.ds(start, each)] = part
+        meanwhile()
         gpu.commit_smem()
-        if self.settings.interpret:
-            self.meet()
-        else:
-            size, signal = product.columns * self.layout.rows * 4, self.signal(SUMS)
-            sources = cluster.Sources(cluster.Address(memory.sums), size, product.split)
-            target = cluster.Address(memory.sums, (product.split + mine) * size)
-            peers = cluster.Peers(first, product.split)
-            cluster.exchange(sources, target, signal, size, peers)
-            cluster.wait(signal, i)
-        found = memory.sums.at[self.thread, 1]
-        parts = [pallas.ds(k * units, units) for k in range(each)]
-        found_of = [[self.load(found.at[k, part]) for k in range(product.split)] for part in parts]
-        return [reduce(jax.lax.add, shares) for shares in found_of]
+        self.meet()
+        return self.memory.operand.at[self.mine, place]
+
+    def add(self, sums: Array, i: Array) -> list[Array]:
+        product = self.product
+        first = (self.block - self.member) * np.int32(self.layout.groups) + self.group
+        for k in range(product.split):
+            part = jax.lax.slice_in_dim(sums, k * product.own, (k + 1) * product.own)
+            place = pallas.ds(self.member * product.own, product.own)
+            self.memory.sums[first + k * self.layout.groups, 1, place] = part
+        self.meet()
+        found = self.cut(self.memory.sums.at[self.mine, 1])
+        self.meet()
+        return found
 
 
-def walk(settings: Mosaic, layout: Shares, plan: Plan, product: Product, *refs: Any) -> None:
+SUMS, RESIDENT, STREAM = 0, 1, 2  # a party's signals
+
+
+class OnDevice(Party):
+    """On a device: copies between the blocks of a cluster, and signals that they have arrived.
+
+    The first two signals of a block are those of the operand's places; then each party has one for
+    sums, one for its resident chunks, and one for each slot of the others.
+    """
+
+    @staticmethod
+    def memory_of(layout: Shares, product: Product) -> Memory:
+        groups, dtype, tiles = layout.groups, product.weights.dtype, tiles_of(layout, product)
+        m, chunk = product.weights.shape[2:]
+        places = min(product.split, 2)
+        return Memory(
+            gpu.SMEM((groups, product.slots, m, chunk), dtype, transforms=tiles),
+            gpu.SMEM((2, product.rows, layout.rows), dtype, transforms=tiles),
+            gpu.SMEM((groups, 2, product.sent(layout), layout.rows), dtype, transforms=tiles),
+            gpu.SMEM((groups, places, m, layout.rows), jnp.float32),
+            gpu.SMEM((2 + groups * (2 + product.streams), 2), jnp.uint32),
+            gpu.ClusterBarrier(collective_axes=("block",), num_arrivals=groups),
+        )
+
+    @staticmethod
+    def arranged(layout: Shares, weights: Array) -> Array:
+        """Each chunk as it lies in shared memory, in tiles whose 16-byte pieces change places.
+
+        Piece k of row r is where piece ``k ^ (r * pieces // 8)`` would be.
+        """
+        piece = 16 // weights.dtype.itemsize
+        pieces = layout.rows // piece
+        tiles = (weights.shape[2] // 8, 8, weights.shape[3] // layout.rows, pieces, piece)
+        a = jnp.swapaxes(weights.reshape(*weights.shape[:2], *tiles), 3, 4)
+        rows, places = np.arange(8)[:, None], np.arange(pieces)
+        a = a[..., rows, places ^ (rows * pieces // 8), :]
+        return a.reshape(weights.shape)
+
+    @classmethod
+    def here(cls, layout: Shares, product: Product, weights: Any, memory: Memory) -> "OnDevice":
+        program, block, group = map(jax.lax.axis_index, ("program", "block", "group"))
+        return cls(layout, product, program, block, group, weights, memory)
+
+    @property
+    def mine(self) -> Array:
+        return self.group
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row of the operand."""
+        return self.layout.rows * self.product.weights.dtype.itemsize
+
+    def load(self, ref: Any) -> Array:
+        return cluster.take(ref)
+
+    def store(self, ref: Any, a: Array) -> None:
+        cluster.leave(ref, a, cluster.pairs(a.shape))
+
+    def settle(self, a: Array) -> Array:
+        return gpu.layout_cast(a, cluster.pairs(a.shape))
+
+    def begin(self) -> None:
+        product = self.product
+        cluster.prepare(self.signal(0))
+        cluster.prepare(self.signal(1))
+        for number in range(2 + product.streams):
+            cluster.prepare(self.own_signal(number), each_group=True)
+        self.meet()
+        for chunk in range(product.resident):
+            self.fetch([chunk])
+            cluster.wait(self.own_signal(RESIDENT), np.int32(chunk))
+        self.fetch(product.late[: product.streams])
+        self.meet()
+
+    def end(self, steps: int) -> None:
+        """Wait for what is on its way; nobody leaves before the others."""
+        for chunk in self.product.late[: self.product.streams]:
+            self.receive(chunk, np.int32(steps))
+        self.meet()
+
+    def signal(self, number: Any) -> cluster.Address:
+        """One of the block's signals."""
+        return cluster.Address(self.memory.signals, number * 8)
+
+    def own_signal(self, number: int) -> cluster.Address:
+        """One of the party's signals."""
+        return self.signal(2 + number + self.group * np.int32(2 + self.product.streams))
+
+    def tiled(self, ref: Any, start: Any) -> cluster.Address:
+        """A place in an array that lies as operands do."""
+        return cluster.Address(ref, start, tiles_of(self.layout, self.product))
+
+    def fetch(self, chunks: Sequence[int]) -> None:
+        """Begin to copy chunks of the weights to their slots."""
+        product, size = self.product, self.product.chunk_bytes
+        if chunks:
+            cluster.together()  # all threads have done with what was there
+        for chunk in chunks:
+            slot = product.slot(chunk)
+            late = chunk in product.late
+            signal = self.own_signal(STREAM + slot - product.resident if late else RESIDENT)
+            start = (self.number * np.int32(product.chunks) + chunk) * np.int32(size)
+            source = cluster.Address(self.weights, start, everywhere=True)
+            place = (self.group * np.int32(product.slots) + slot) * np.int32(size)
+            cluster.load(source, self.tiled(self.memory.weights, place), signal, size)
+
+    def receive(self, chunk: int, i: Any) -> None:
+        if chunk in self.product.late:
+            stream, turn, turns = self.product.turn(chunk)
+            cluster.wait(self.own_signal(STREAM + stream), i * np.int32(turns) + np.int32(turn))
+
+    def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
+        product, memory, place = self.product, self.memory, jax.lax.rem(i, np.int32(2))
+        whole, sent = product.rows * self.row, product.sent(self.layout) * self.row
+        operand = self.tiled(memory.operand, place * np.int32(whole))
+        staged = self.tiled(memory.staged, (2 * self.group + place) * np.int32(sent))
+        alone, signal = self.layout.parties == 1, self.signal(place)
+        for k, a in enumerate(shares):
+            target = operand if alone else staged
+            cluster.put(a, target.after(k * self.layout.units * self.row), self.row)
+        gpu.commit_smem()
+        if not alone:
+            cluster.expect(signal, whole)
+            self.hand_out(staged, operand, signal)
+        meanwhile()
+        if not alone:
+            cluster.wait(signal, jax.lax.div(i, np.int32(2)))
+        return memory.operand.at[place]
+
+    def hand_out(
+        self, staged: cluster.Address, operand: cluster.Address, signal: cluster.Address
+    ) -> None:
+        """Begin to copy its share to all blocks, to the members of a team a part each."""
+        product = self.product
+        sent = product.sent(self.layout) * self.row // product.heads
+        size = sent // product.split
+        for head in range(product.heads):
+            sources = cluster.Sources(staged.after(head * sent), size, product.split)
+            start = head * (product.rows * self.row // product.heads) + self.number * size
+            peers = cluster.Peers(np.int32(0), self.layout.cluster)
+            cluster.exchange(sources, operand.after(start), signal, size, peers)
+
+    def add(self, sums: Array, i: Array) -> list[Array]:
+        product, memory = self.product, self.memory
+        cluster.together()  # all threads have done with what was there
+        cluster.leave(memory.sums.at[self.group, 0], sums, gpu.Layout.WGMMA)
+        gpu.commit_smem()
+        if product.split == 1:
+            return self.cut(memory.sums.at[self.group, 0])
+        size, signal = product.own * self.layout.rows * 4, self.own_signal(SUMS)
+        place = self.group * np.int32(2 * product.split * size)
+        cluster.expect(signal, product.split * size, each_group=True)
+        sources = cluster.Sources(cluster.Address(memory.sums, place), size, product.split)
+        target = cluster.Address(memory.sums, place + (product.split + self.member) * size)
+        peers = cluster.Peers(self.block - self.member, product.split)
+        cluster.exchange(sources, target, signal, size, peers)
+        cluster.wait(signal, i)
+        return self.cut(memory.sums.at[self.group, 1])
+
+
+def walk(kind: type[Party], layout: Shares, plan: Plan, product: Product, *refs: Any) -> None:
     """The kernel: all steps of one party of a cluster."""
     inputs, outputs = len(plan.sources), len(plan.sources) + 1 + len(plan.types)
-    me = arrive(settings, layout, product, refs[inputs], Memory(*refs[outputs:]))
+    me = kind.here(layout, product, refs[inputs], Memory(*refs[outputs:]))
     sources = list(zip(plan.sources, refs[:inputs], strict=True))
     results = refs[inputs + 1 : outputs]
     timed = [(s, ref) for s, ref in sources if s.timed]
@@ -373,15 +527,6 @@ def walk(settings: Mosaic, layout: Shares, plan: Plan, product: Product, *refs: 
     for end, ref, blocks in zip(plan.types, results, last, strict=False):
         me.write(ref, blocks, end.shape)
     me.end(plan.length)
-
-
-def arrive(
-    settings: Mosaic, layout: Shares, product: Product, weights: Any, memory: Memory
-) -> Party:
-    """Where this instance of the kernel finds itself."""
-    program, number = jax.lax.axis_index("program"), jax.lax.axis_index("party")
-    thread = number if settings.interpret else 0
-    return Party(settings, layout, product, program, number, thread, weights, memory)
 
 
 def rules(party: Party, i: Array, meanwhile: Callable[[], None]) -> dict[str, Callable[..., Any]]:
