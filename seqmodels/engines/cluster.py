@@ -170,6 +170,18 @@ def take(ref: Any) -> Any:
     return body(ref)
 
 
+def hold(ref: Any, transforms: tuple, swizzle: int) -> Any:
+    """A block of weights from tiles in memory, laid out as a matmul takes it from registers."""
+    kind = gpu.ShapeDtypeStruct(ref.shape, ref.dtype, gpu.Layout.WGMMA)
+
+    @gpu.inline_mgpu(arg_types=(gpu.RefType(transforms),), return_type=kind)
+    def body(_: Any, ref: Any) -> Any:
+        layout = gpu.Layout.WGMMA.to_mgpu()
+        return mosaic.FragmentedArray.load_tiled(ref, swizzle, layout=layout, optimized=False)
+
+    return body(ref)
+
+
 def leave(ref: Any, a: Any, layout: Any) -> None:
     """Store what has this layout."""
 

@@ -3,8 +3,9 @@
 The engine is ``fused`` with another loop, as ``pallas`` is, and ``update`` is traced into it in the
 same way (``blocks.py``).  But here a cluster of thread blocks has ``rows`` of the batch, and each
 warpgroup of a block, a party, has its share of the units: all their gates, so that ``update`` needs
-nobody else.  A party keeps its part of the recurrent kernel in shared memory, and streams what does
-not fit from L2.  This file says who has what; the kernel is in ``mosaic_kernel.py``.
+nobody else.  A party keeps its part of the recurrent kernel in shared memory and in registers, and
+streams what does not fit from L2.  This file says who has what; the kernel is in
+``mosaic_kernel.py``.
 """
 
 import math
@@ -26,8 +27,9 @@ from seqmodels.types import Array, Carry, Params
 
 TILE = 64  # rows of a matmul of wgmma's
 CHUNK = 64  # columns of the weights that are copied and multiplied at a time, at most
+REGISTERS = 56, 3  # that a thread needs for all but weights, and for each of 16 rows of a unit
 STREAMS = 2  # chunks of which copies are on their way to each party
-SUMS = 2**14  # that a block's threads can hold while they multiply: half of their registers
+SUMS = 2**14  # that a party's threads can hold while they multiply: half of their registers
 NEEDED = (
     "kernel",
     "ClusterBarrier",
@@ -65,13 +67,22 @@ class Mosaic(NamedTuple):
 
     def layout(self, problem: Problem) -> "Shares":
         """Who has what: as many blocks in a cluster as the device has room for at once."""
-        width, parties = width_of(problem), parties_of(problem)
+        width, parties = width_of(problem), self.parties(problem)
         shares = [
             Shares(problem.batch_shape, self.rows, width, blocks, parties // blocks)
             for blocks in self.ways(parties)
         ]
         at_once = [s for s in shares if not room() or s.programs * s.cluster <= room()]
         return (at_once or shares[:1])[-1]
+
+    def parties(self, problem: Problem) -> int:
+        """Among how many warpgroups the units are shared: the gates of each fill whole tiles.
+
+        Three gates would do so only with 64 units; 32 and a tile that is half empty are faster.
+        """
+        width = width_of(problem)
+        gates = kernel_of(problem).shape[-1] // width
+        return width // max(TILE >> (gates.bit_length() - 1), 16)
 
     def ways(self, parties: int) -> list[int]:
         """How many blocks can share the parties evenly, ascending."""
@@ -100,7 +111,7 @@ class Mosaic(NamedTuple):
             return "needs rows=16, 32 or 64, and blocks from 1 to 16"
         if width_of(problem) % TILE:
             return f"needs hidden sizes that are multiples of {TILE}"
-        if not self.ways(parties_of(problem)):
+        if not self.ways(self.parties(problem)):
             who = f"{self.blocks} blocks of {self.groups} warpgroups"
             return f"needs fewer units, or a number of them that {who} can share out"
         if not has_mosaic():
@@ -137,13 +148,6 @@ def width_of(problem: Problem) -> int:
     """The largest number of units that divides every size."""
     sizes = [a.shape[-1] for a in jax.tree.leaves(problem.carry)]
     return math.gcd(*sizes, *kernel_of(problem).shape[-2:])
-
-
-def parties_of(problem: Problem) -> int:
-    """Among how many warpgroups the units are shared: the gates of each make whole tiles."""
-    width = width_of(problem)
-    gates = kernel_of(problem).shape[-1] // width
-    return width // max(TILE >> (gates.bit_length() - 1), 16)
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,8 @@ class Product(NamedTuple):
     heads: int
     split: int
     own: int  # columns of a party
-    slots: int  # places for chunks in shared memory, for each party of a block
+    held: int  # chunks in registers
+    slots: int  # places for others in shared memory, for each party of a block
 
     @property
     def chunks(self) -> int:
@@ -233,19 +238,20 @@ class Product(NamedTuple):
         return math.prod(self.weights.shape[2:]) * self.weights.dtype.itemsize
 
     @property
-    def resident(self) -> int:
+    def resident(self) -> range:
         """Chunks that stay in their slot; the others take turns in what is left."""
-        return self.chunks if self.slots == self.chunks else max(self.slots - STREAMS, 0)
+        few = self.slots < self.chunks - self.held
+        return range(self.held, self.held + max(self.slots - few * STREAMS, 0))
 
     @property
     def streams(self) -> int:
         """Slots that take turns."""
-        return self.slots - self.resident
+        return self.slots - len(self.resident)
 
     @property
     def late(self) -> range:
         """Chunks that take turns."""
-        return range(self.resident, self.chunks)
+        return range(self.resident.stop, self.chunks)
 
     @property
     def followed(self) -> range:
@@ -254,11 +260,13 @@ class Product(NamedTuple):
 
     def slot(self, chunk: int) -> int:
         """Where a chunk has its place."""
-        return chunk if chunk < self.resident else self.resident + self.turn(chunk)[0]
+        if chunk in self.late:
+            return len(self.resident) + self.turn(chunk)[0]
+        return chunk - self.held
 
     def turn(self, chunk: int) -> tuple[int, int, int]:
         """Which of the slots that take turns a late chunk has, its turn there, and of how many."""
-        turn, stream = divmod(chunk - self.resident, self.streams)
+        turn, stream = divmod(chunk - self.resident.stop, self.streams)
         return stream, turn, len(self.late[stream :: self.streams])
 
     @property
@@ -297,11 +305,16 @@ def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
     row = layout.rows * weights.dtype.itemsize
     operand, staged = 2 * heads * rows // split * row, 2 * heads * sent * row
     left = settings.memory - operand - layout.groups * (staged + 4 * sums * min(split, 2))
-    product = Product(weights, heads, split, own, 0)
-    slots = min(left // (layout.groups * product.chunk_bytes), product.chunks)
+    product = Product(weights, heads, split, own, 0, 0)
+    room = left // (layout.groups * product.chunk_bytes)
+    each = product.chunk_bytes // 512  # registers of a thread
+    needed = REGISTERS[0] + REGISTERS[1] * layout.units * layout.rows // 16
+    free = max(min(255, 2**16 // (128 * layout.groups)) - needed, 0)
+    held = max(min(free // each, product.chunks - room), 0) if heads == 1 else 0
+    slots = min(room, product.chunks - held)
     if slots < min(STREAMS, product.chunks):
         raise refused(f"more than {settings.memory} bytes of shared memory in each block")
-    return product._replace(slots=slots)
+    return product._replace(held=held, slots=slots)
 
 
 def shared_out(layout: Shares, matrix: Array, split: int) -> Array:

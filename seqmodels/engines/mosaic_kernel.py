@@ -9,7 +9,7 @@ the step before.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -90,6 +90,7 @@ class Party(ABC):
     group: Array  # of its block
     weights: Any  # [parties, chunks, M, chunk], in global memory
     memory: Memory
+    held: tuple = ()  # chunks of them in registers
 
     @property
     def number(self) -> Array:
@@ -134,8 +135,8 @@ class Party(ABC):
         """The same block, laid out like all that a loop carries."""
 
     @abstractmethod
-    def begin(self) -> None:
-        """All that there is to do before the first step."""
+    def begin(self) -> "Party":
+        """All that there is to do before the first step; itself, with the chunks that it holds."""
 
     @abstractmethod
     def fetch(self, chunks: Sequence[int]) -> None:
@@ -144,6 +145,10 @@ class Party(ABC):
     @abstractmethod
     def receive(self, chunk: int, i: Any) -> None:
         """Wait for a chunk of the weights at step ``i``."""
+
+    @abstractmethod
+    def factor(self, chunk: int) -> Any:
+        """The chunk, once received."""
 
     @abstractmethod
     def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
@@ -204,16 +209,15 @@ class Party(ABC):
 
     def accumulate(self, operand: Any, head: int, i: Array, accumulator: Any) -> Array:
         """A head's product; chunks that were fetched ahead go first, so that others may follow."""
-        product, memory = self.product, self.memory
-        each = product.chunks // product.heads
+        product, each = self.product, self.product.chunks // self.product.heads
         order = [*range(head * each, (head + 1) * each)]
         if product.heads == 1:
-            ahead = product.late[: product.streams]
-            order = [*ahead, *range(product.resident), *product.late[product.streams :]]
+            ahead, after = product.late[: product.streams], product.late[product.streams :]
+            order = [*ahead, *range(product.held), *product.resident, *after]
         for done, chunk in zip([-1, *order], order, strict=False):
             self.receive(chunk, i)
             part = operand.at[pallas.ds(chunk * product.chunk, product.chunk)]
-            gpu.wgmma(accumulator, memory.weights.at[self.mine, product.slot(chunk)], part)
+            gpu.wgmma(accumulator, self.factor(chunk), part)
             if done in product.followed:
                 gpu.wgmma_wait(1)
                 self.fetch([done + product.streams])
@@ -245,7 +249,7 @@ class Interpreted(Party):
         parties, dtype = layout.parties, product.weights.dtype
         m, chunk = product.weights.shape[2:]
         return Memory(
-            gpu.SMEM((parties, product.slots, m, chunk), dtype),
+            gpu.SMEM((parties, product.held + product.slots, m, chunk), dtype),
             gpu.SMEM((parties, 2, product.rows, layout.rows), dtype),
             gpu.SMEM((1, 128), jnp.float32),  # unused, as are signals
             gpu.SMEM((parties, 2, m, layout.rows), jnp.float32),
@@ -278,18 +282,23 @@ class Interpreted(Party):
     def settle(self, a: Array) -> Array:
         return a
 
-    def begin(self) -> None:
-        self.fetch(range(min(self.product.slots, self.product.chunks)))
+    def begin(self) -> "Interpreted":
+        product = self.product
+        self.fetch([*range(product.held), *product.resident, *product.late[: product.streams]])
         self.meet()
+        return self
 
     def fetch(self, chunks: Sequence[int]) -> None:
-        """Copy chunks of the weights to their slots."""
         for chunk in chunks:
-            slot = self.memory.weights.at[self.mine, self.product.slot(chunk)]
-            slot[...] = self.weights[self.number, chunk]
+            self.factor(chunk)[...] = self.weights[self.number, chunk]
 
     def receive(self, chunk: int, i: Any) -> None:
         pass
+
+    def factor(self, chunk: int) -> Any:
+        held = self.product.held  # whose places are before the slots
+        place = chunk if chunk < held else held + self.product.slot(chunk)
+        return self.memory.weights.at[self.mine, place]
 
     def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
         product, place = self.product, jax.lax.rem(i, np.int32(2))
@@ -383,18 +392,25 @@ class OnDevice(Party):
     def settle(self, a: Array) -> Array:
         return gpu.layout_cast(a, cluster.pairs(a.shape))
 
-    def begin(self) -> None:
-        product = self.product
+    def begin(self) -> "OnDevice":
+        product, held = self.product, []
         cluster.prepare(self.signal(0))
         cluster.prepare(self.signal(1))
         for number in range(2 + product.streams):
             cluster.prepare(self.own_signal(number), each_group=True)
         self.meet()
-        for chunk in range(product.resident):
-            self.fetch([chunk])
+        for chunk in range(product.held):
+            self.copy(chunk, 0, RESIDENT)
+            cluster.wait(self.own_signal(RESIDENT), np.int32(chunk))
+            slot = self.memory.weights.at[self.group, 0]
+            held.append(cluster.hold(slot, tiles_of(self.layout, product), self.row))
+            cluster.together()  # all threads have done with what was there
+        for chunk in product.resident:
+            self.copy(chunk, product.slot(chunk), RESIDENT)
             cluster.wait(self.own_signal(RESIDENT), np.int32(chunk))
         self.fetch(product.late[: product.streams])
         self.meet()
+        return replace(self, held=tuple(held))
 
     def end(self, steps: int) -> None:
         """Wait for what is on its way; nobody leaves before the others."""
@@ -415,23 +431,30 @@ class OnDevice(Party):
         return cluster.Address(ref, start, tiles_of(self.layout, self.product))
 
     def fetch(self, chunks: Sequence[int]) -> None:
-        """Begin to copy chunks of the weights to their slots."""
-        product, size = self.product, self.product.chunk_bytes
         if chunks:
             cluster.together()  # all threads have done with what was there
         for chunk in chunks:
-            slot = product.slot(chunk)
-            late = chunk in product.late
-            signal = self.own_signal(STREAM + slot - product.resident if late else RESIDENT)
-            start = (self.number * np.int32(product.chunks) + chunk) * np.int32(size)
-            source = cluster.Address(self.weights, start, everywhere=True)
-            place = (self.group * np.int32(product.slots) + slot) * np.int32(size)
-            cluster.load(source, self.tiled(self.memory.weights, place), signal, size)
+            slot = self.product.slot(chunk)
+            self.copy(chunk, slot, STREAM + slot - len(self.product.resident))
+
+    def copy(self, chunk: int, slot: int, signal: int) -> None:
+        """Begin to copy a chunk to a slot, and give one of its signals then."""
+        product, size = self.product, self.product.chunk_bytes
+        start = (self.number * np.int32(product.chunks) + chunk) * np.int32(size)
+        source = cluster.Address(self.weights, start, everywhere=True)
+        place = (self.group * np.int32(product.slots) + slot) * np.int32(size)
+        target = self.tiled(self.memory.weights, place)
+        cluster.load(source, target, self.own_signal(signal), size)
 
     def receive(self, chunk: int, i: Any) -> None:
         if chunk in self.product.late:
             stream, turn, turns = self.product.turn(chunk)
             cluster.wait(self.own_signal(STREAM + stream), i * np.int32(turns) + np.int32(turn))
+
+    def factor(self, chunk: int) -> Any:
+        if chunk < self.product.held:
+            return self.held[chunk]
+        return self.memory.weights.at[self.group, self.product.slot(chunk)]
 
     def gather(self, shares: list[Array], i: Array, meanwhile: Callable[[], None]) -> Any:
         product, memory, place = self.product, self.memory, jax.lax.rem(i, np.int32(2))
@@ -491,7 +514,7 @@ def walk(kind: type[Party], layout: Shares, plan: Plan, product: Product, *refs:
     timed = [(s, ref) for s, ref in sources if s.timed]
     fixed = {s.slot: me.given(s, me.read(s, ref)) for s, ref in sources if not s.timed}
     carried = [s.slot for s in plan.sources[: plan.states]]
-    me.begin()
+    me = me.begin()
 
     def read_at(i: Any) -> list[list[Array]]:
         i = jax.lax.min(i, np.int32(plan.length - 1))  # after the last step nobody uses it

@@ -129,6 +129,27 @@ def test_values_and_gradients_are_those_of_scan(nvidia, cell, masked):
     assert_close(jax.jit(graded(cell, "cudnn"))(*inputs), jax.jit(graded(cell, "scan"))(*inputs))
 
 
+def equations(jaxpr):
+    """All of a jaxpr's, those of its inner ones too, each with where its inputs come from."""
+    makers = {id(v): eqn.primitive.name for eqn in jaxpr.eqns for v in eqn.outvars}
+    for eqn in jaxpr.eqns:
+        yield eqn.primitive.name, {makers.get(id(v)) for v in eqn.invars}
+        for inner in jax.tree.leaves(
+            list(eqn.params.values()), is_leaf=lambda p: hasattr(p, "jaxpr")
+        ):
+            inner = getattr(inner, "jaxpr", inner)
+            yield from equations(inner) if hasattr(inner, "eqns") else ()
+
+
+def test_cudnn_is_given_all_arrays_as_they_are_written(nvidia):
+    """It reads memory in the order of an array's axes, of which XLA knows nothing."""
+    inputs = weights_of(), normal((T, B, D), 9), carry_of(CELL, B)
+    jaxpr = jax.make_jaxpr(graded(CELL, "cudnn"))(*inputs).jaxpr
+    found = {name: makers for name, makers in equations(jaxpr) if name.startswith("stand_in")}
+    wanted = {"layout_constraint"}
+    assert found == {"stand_in_forward": wanted, "stand_in_backward": wanted}
+
+
 @pytest.mark.parametrize("batch", [(), (2, 3)])
 def test_any_batch_axes(nvidia, batch):
     inputs = weights_of(), normal((T, *batch, D), 9), carry_of(CELL, *batch)

@@ -56,9 +56,11 @@ def test_parties_that_share_a_block(interpreted, blocks):
     close(found, wanted)
 
 
-def test_weights_that_do_not_fit_are_streamed(interpreted):
-    """One of a party's four chunks stays, two take turns: [64, 64] each."""
-    engine = interpreted(blocks=2, memory=160 * 1024)
+@pytest.mark.parametrize("held", [0, 1])
+def test_weights_that_do_not_fit_are_held_in_registers_and_streamed(interpreted, monkeypatch, held):
+    """Of a party's four chunks, [64, 64] each, one stays; the others take turns in two places."""
+    monkeypatch.setattr(mosaic, "REGISTERS", (255 - 3 * 64 - 32 * held, 3))
+    engine = interpreted(blocks=2, memory=(160 - 16 * held) * 1024)
     cell = CELLS["rnn"](D, 4 * H)
     params, xs, carry, mask, resets = arguments(cell, (2,))
     run = lambda engine: unroll(  # noqa: E731
