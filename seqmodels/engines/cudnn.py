@@ -19,7 +19,7 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from seqmodels.cells.build import gate_scale, rows
 from seqmodels.cells.lstm import LSTMCarry, lstm
-from seqmodels.engines.fused import Fused
+from seqmodels.engines.fused import Fused, axes
 from seqmodels.engines.problem import Problem, inputs_of, where, zeros_like
 from seqmodels.types import Array, Bool, Carry, Float, Int, Params, PyTree, Structured
 
@@ -198,8 +198,3 @@ def backwards_of_many(size: int, batched: list, *inputs: PyTree) -> tuple:
 
     out = jax.vmap(one, axes(batched))(*inputs)
     return out, jax.tree.map(lambda _: True, out)
-
-
-def axes(batched: list) -> tuple:
-    """``in_axes`` from what ``custom_vmap`` knows."""
-    return tuple(jax.tree.map(lambda many: 0 if many else None, batched))

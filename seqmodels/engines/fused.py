@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 
 from seqmodels.cells.build import recur
 from seqmodels.engines.chunks import (
@@ -118,7 +119,8 @@ def recurrence(
     static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, clip: Any
 ) -> tuple[Any, Carry]:
     """``(ys, carry)`` of a structured cell; ``start`` is what a reset returns to."""
-    carry, (ys, _) = forwards(static, params, sequence, carry, start, keep=False)
+    run = one_by_one(static, partial(forwards, static, keep=False))
+    carry, (ys, _) = run(params, sequence, carry, start)
     return ys, carry
 
 
@@ -153,13 +155,26 @@ def forwards(
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
     """``recurrence``, and what its backward pass needs."""
-    carry, (ys, kept) = forwards(static, params, sequence, carry, start, keep=True)
+    run = one_by_one(static, partial(forwards, static, keep=True))
+    carry, (ys, kept) = run(params, sequence, carry, start)
     return (ys, carry), (params, sequence, kept, start, clip)
 
 
 def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tuple:
+    """The cotangents of all arguments of ``recurrence``."""
+    return one_by_one(static, partial(backwards, static))(*saved, cotangents)
+
+
+def backwards(
+    static: Static,
+    params: Params,
+    sequence: Sequence,
+    kept: Kept,
+    start: Carry,
+    clip: Any,
+    cotangents: tuple,
+) -> tuple:
     """The cotangents of all arguments of ``recurrence``, chunk by chunk from the end."""
-    params, sequence, kept, start, clip = saved
     dys, dcarry = cotangents
     form, pullback = static.form, static.pullback
     kernel, pull_kernel = jax.vjp(form.kernel, params)
@@ -187,6 +202,43 @@ def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tup
 
 
 recurrence.defvjp(recurrence_forwards, recurrence_backwards)
+
+
+def one_by_one(static: Static, function: Callable) -> Callable:
+    """A function of parameters and more, which under ``vmap`` runs for one member after another.
+
+    So it does on a CPU, where XLA has no fast matmul of many small matrices.  Members that share
+    their parameters are more rows of one batch instead.
+    """
+    if jax.default_backend() != "cpu" or static.scan is not jax.lax.scan:
+        return function
+    run = custom_vmap(function)  # which has no derivative of its own: a second one gets plain code
+    differentiable = jax.custom_vjp(run)
+    differentiable.defvjp(partial(jax.vjp, function), lambda pull, cotangents: pull(cotangents))
+
+    @run.def_vmap
+    def run_many(size: int, batched: list, *inputs: PyTree) -> tuple:
+        leaves, tree = jax.tree.flatten(inputs)
+        many = jax.tree.leaves(batched)
+
+        def one(own: list) -> PyTree:
+            rest = iter(own)
+            mine = [next(rest) if m else a for m, a in zip(many, leaves, strict=True)]
+            return run(*jax.tree.unflatten(tree, mine))
+
+        if any(jax.tree.leaves(batched[0])):
+            out = jax.lax.map(one, [a for m, a in zip(many, leaves, strict=True) if m])
+        else:
+            batch = jax.vmap(function, axes(batched), axis_size=size)
+            out = one_by_one(static, batch)(*inputs)
+        return out, jax.tree.map(lambda _: True, out)
+
+    return differentiable
+
+
+def axes(batched: list) -> tuple:
+    """``in_axes`` from what ``custom_vmap`` knows."""
+    return tuple(jax.tree.map(lambda many: 0 if many else None, batched))
 
 
 def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> Callable:

@@ -78,3 +78,52 @@ def test_bfloat16_gradients_are_near_those_of_single_precision():
         gradient[dtype] = gradients(cell, params, xs, Fused(3))[0]
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient["bfloat16"])} == {jnp.dtype("float32")}
     close(gradient["bfloat16"], gradient["float32"], 0.05)  # bfloat16 has 8 bits of mantissa
+
+
+GRU = CELLS["gru"](zoo.D, zoo.H)
+XS = jax.random.normal(jax.random.key(0), (5, 2, zoo.D))
+POPULATION = jax.vmap(GRU.init)(jax.random.split(jax.random.key(1), 6))
+
+
+def loss(engine, params, xs):
+    return weighted(*unroll(GRU, params, xs, engine=engine))
+
+
+def test_members_have_matmuls_of_their_own():
+    """XLA's CPU backend has a fast matmul of two matrices, and none of many."""
+    many = jax.jit(jax.vmap(jax.grad(partial(loss, "fused"), (0, 1)), (0, None)))
+    text = many.lower(POPULATION, XS).as_text()
+    assert "stablehlo.dot_general" in text
+    assert "batching_dims" not in text
+
+
+def test_members_that_share_their_parameters_are_one_batch():
+    params = jax.tree.map(lambda a: a[0], POPULATION)
+    batches = jnp.stack([XS, 2.0 * XS])
+    apart = jax.grad(lambda p, xs: sum(loss("fused", p, x) for x in xs))
+    together = jax.grad(lambda p, xs: jnp.sum(jax.vmap(partial(loss, "fused"), (None, 0))(p, xs)))
+    close(jax.jit(together)(params, batches), jax.jit(apart)(params, batches), 1e-5)
+    text = jax.jit(jax.vmap(partial(loss, "fused"), (None, 0))).lower(params, batches).as_text()
+    assert text.count("stablehlo.while") == 1  # over time, and none over members
+
+
+def test_vmap_of_vmap_equals_the_scan():
+    grid = jax.tree.map(lambda a: a.reshape(2, 3, *a.shape[1:]), POPULATION)
+    inputs = jnp.stack([XS, 2.0 * XS])
+
+    def found(engine):
+        inner = jax.vmap(jax.value_and_grad(partial(loss, engine), (0, 1)), (0, None))
+        return jax.jit(jax.vmap(inner))(grid, inputs)
+
+    close(found("fused"), found("scan"), 1e-5)
+
+
+def test_second_derivatives_of_members_are_those_of_the_scan():
+    def curvature(engine, params):
+        slope = jax.grad(partial(loss, engine), 1)
+        return jax.grad(lambda p: jnp.sum(jnp.square(slope(p, XS))))(params)
+
+    found, wanted = (
+        jax.jit(jax.vmap(partial(curvature, e)))(POPULATION) for e in ("fused", "scan")
+    )
+    close(found, wanted, 1e-4)
