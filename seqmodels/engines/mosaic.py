@@ -45,14 +45,16 @@ class Mosaic(NamedTuple):
     """Takes structured cells with 16-bit kernels and sizes that are multiples of 64, on Hopper.
 
     A cluster has ``rows`` of the batch (16, 32 or 64) and at most ``blocks`` thread blocks of at
-    most ``groups`` warpgroups; a block may use ``memory`` bytes.  ``interpret`` takes the
-    parameters of Pallas' GPU interpreter.
+    most ``groups`` warpgroups; a block may use ``memory`` bytes.  No more than a share of
+    ``streamed`` of the weights may be read anew at every step.  ``interpret`` takes the parameters
+    of Pallas' GPU interpreter.
     """
 
     rows: int = 16
     blocks: int = 16
     groups: int = 4
     memory: int = 224 * 1024
+    streamed: float = 1.0
     interpret: Any = None
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
@@ -90,13 +92,18 @@ class Mosaic(NamedTuple):
         return [k for k in most if parties % k == 0 and parties // k <= self.groups]
 
     def pays(self, problem: Problem) -> bool:
-        """Whether both passes have a kernel, and clusters wait for room on the device but once."""
+        """Whether both passes have a kernel that keeps most of the weights, and all have room soon.
+
+        That is, clusters wait for room on the device but once.
+        """
         layout = self.layout(problem)
         if not 0 < layout.programs * layout.cluster <= 2 * room():
             return False
 
+        run = self._replace(streamed=0.6)
+
         def both_passes(params: Params) -> Params:
-            out, pull = jax.vjp(lambda p: self(problem._replace(params=p)), params)
+            out, pull = jax.vjp(lambda p: run(problem._replace(params=p)), params)
             return pull(zeros_like(out))
 
         try:
@@ -314,7 +321,10 @@ def product_of(settings: Mosaic, layout: Shares, tape: Tape) -> Product:
     slots = min(room, product.chunks - held)
     if slots < min(STREAMS, product.chunks):
         raise refused(f"more than {settings.memory} bytes of shared memory in each block")
-    return product._replace(held=held, slots=slots)
+    product = product._replace(held=held, slots=slots)
+    if len(product.late) > settings.streamed * product.chunks:
+        raise refused(f"{len(product.late)} of {product.chunks} parts of the weights at every step")
+    return product
 
 
 def shared_out(layout: Shares, matrix: Array, split: int) -> Array:

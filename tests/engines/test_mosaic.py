@@ -155,6 +155,8 @@ LARGE = (3 * 132 * 16,)
     [
         (CELLS["gru"](D, 2 * H, **BF16), (3,), "Mosaic"),
         (CELLS["gru"](D, 2 * H, **BF16), LARGE, "Fused"),
+        (CELLS["lstm"](D, 12 * H, **BF16), (16,), "Mosaic"),
+        (CELLS["lstm"](D, 16 * H, **BF16), (16,), "Fused"),
         (CELLS["gru"](D, 2 * H), (3,), "Fused"),
         (CELLS["lstm"](D, H, layer_norm=True, **BF16), (3,), "Fused"),
         (CELLS["min_gru"](D, H, **BF16), (3,), "Scan"),
