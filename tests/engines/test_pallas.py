@@ -71,8 +71,11 @@ def test_each_pass_is_one_triton_kernel_and_no_loop_is_left(nvidia, name):
     }
     cell, batch, _ = of[name]
     shapes = jax.eval_shape(lambda: arguments_of_zeros(cell, batch))
-    traced = jax.jit(graded(cell, "pallas")).trace(*shapes)
-    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    device = jax.sharding.AbstractDevice("NVIDIA H100 80GB HBM3", None, "gpu")
+    mesh = jax.sharding.AbstractMesh((), (), abstract_device=device)
+    with jax.sharding.use_abstract_mesh(mesh):
+        traced = jax.jit(graded(cell, "pallas")).trace(*shapes)
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert text.count("@__gpu$xla.gpu.triton") == 2
     assert "stablehlo.while" not in text
 
