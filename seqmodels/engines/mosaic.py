@@ -30,15 +30,11 @@ CHUNK = 64  # columns of the weights that are copied and multiplied at a time, a
 REGISTERS = 56, 3  # that a thread needs for all but weights, and for each of 16 rows of a unit
 STREAMS = 2  # chunks of which copies are on their way to each party
 SUMS = 2**14  # that a party's threads can hold while they multiply: half of their registers
-NEEDED = (
-    "kernel",
-    "ClusterBarrier",
-    "CompilerParams",
-    "RefType",
-    "inline_mgpu",
-    "layout_cast",
-    "wgmma",
-)
+NEEDED = """
+    ACC Barrier ClusterBarrier CompilerParams Layout RefType SMEM ShapeDtypeStruct SwizzleTransform
+    TilingTransform barrier_arrive barrier_wait commit_smem inline_mgpu kernel layout_cast wgmma
+    wgmma_wait
+"""
 
 
 class Mosaic(NamedTuple):
@@ -138,7 +134,7 @@ def has_mosaic() -> bool:
         from jax.experimental.pallas import mosaic_gpu
     except ImportError:
         return False
-    return all(hasattr(mosaic_gpu, name) for name in NEEDED)
+    return all(hasattr(mosaic_gpu, name) for name in NEEDED.split())
 
 
 def on_hopper() -> bool:

@@ -126,7 +126,7 @@ def test_refused_off_hopper_in_one_line():
 
 
 def test_refused_where_mosaic_gpu_has_changed(hopper, monkeypatch):
-    monkeypatch.setattr(mosaic, "NEEDED", ("kernel", "something_new"))
+    monkeypatch.setattr(mosaic, "NEEDED", "kernel something_new")
     refused_off_hopper("does not know Mosaic GPU as it is in JAX 0")
 
 
