@@ -19,7 +19,8 @@ from jax.experimental.layout import Layout, with_layout_constraint
 
 from seqmodels.cells.build import gate_scale, rows
 from seqmodels.cells.lstm import LSTMCarry, lstm
-from seqmodels.engines.fused import Fused, axes
+from seqmodels.engines.fused import Fused
+from seqmodels.engines.members import axes
 from seqmodels.engines.problem import Problem, inputs_of, where, zeros_like
 from seqmodels.types import Array, Bool, Carry, Float, Int, Params, PyTree, Structured
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import custom_vmap
 
 from seqmodels.cells.build import recur
 from seqmodels.engines.chunks import (
@@ -26,6 +25,7 @@ from seqmodels.engines.chunks import (
     scan_in_chunks,
     scan_in_place,
 )
+from seqmodels.engines.members import one_by_one
 from seqmodels.engines.problem import (
     Problem,
     clip_tree,
@@ -119,7 +119,7 @@ def recurrence(
     static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, clip: Any
 ) -> tuple[Any, Carry]:
     """``(ys, carry)`` of a structured cell; ``start`` is what a reset returns to."""
-    run = one_by_one(static, partial(forwards, static, keep=False))
+    run = members_of(static, partial(forwards, static, keep=False))
     carry, (ys, _) = run(params, sequence, carry, start)
     return ys, carry
 
@@ -155,14 +155,14 @@ def forwards(
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
     """``recurrence``, and what its backward pass needs."""
-    run = one_by_one(static, partial(forwards, static, keep=True))
+    run = members_of(static, partial(forwards, static, keep=True))
     carry, (ys, kept) = run(params, sequence, carry, start)
     return (ys, carry), (params, sequence, kept, start, clip)
 
 
 def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tuple:
     """The cotangents of all arguments of ``recurrence``."""
-    return one_by_one(static, partial(backwards, static))(*saved, cotangents)
+    return members_of(static, partial(backwards, static))(*saved, cotangents)
 
 
 def backwards(
@@ -204,41 +204,9 @@ def backwards(
 recurrence.defvjp(recurrence_forwards, recurrence_backwards)
 
 
-def one_by_one(static: Static, function: Callable) -> Callable:
-    """A function of parameters and more, which under ``vmap`` runs for one member after another.
-
-    So it does on a CPU, where XLA has no fast matmul of many small matrices.  Members that share
-    their parameters are more rows of one batch instead.
-    """
-    if jax.default_backend() != "cpu" or static.scan is not jax.lax.scan:
-        return function
-    run = custom_vmap(function)  # which has no derivative of its own: a second one gets plain code
-    differentiable = jax.custom_vjp(run)
-    differentiable.defvjp(partial(jax.vjp, function), lambda pull, cotangents: pull(cotangents))
-
-    @run.def_vmap
-    def run_many(size: int, batched: list, *inputs: PyTree) -> tuple:
-        leaves, tree = jax.tree.flatten(inputs)
-        many = jax.tree.leaves(batched)
-
-        def one(own: list) -> PyTree:
-            rest = iter(own)
-            mine = [next(rest) if m else a for m, a in zip(many, leaves, strict=True)]
-            return run(*jax.tree.unflatten(tree, mine))
-
-        if any(jax.tree.leaves(batched[0])):
-            out = jax.lax.map(one, [a for m, a in zip(many, leaves, strict=True) if m])
-        else:
-            batch = jax.vmap(function, axes(batched), axis_size=size)
-            out = one_by_one(static, batch)(*inputs)
-        return out, jax.tree.map(lambda _: True, out)
-
-    return differentiable
-
-
-def axes(batched: list) -> tuple:
-    """``in_axes`` from what ``custom_vmap`` knows."""
-    return tuple(jax.tree.map(lambda many: 0 if many else None, batched))
+def members_of(static: Static, function: Callable) -> Callable:
+    """The function, for members of a population too; a kernel takes them all at once."""
+    return one_by_one(function) if static.scan is jax.lax.scan else function
 
 
 def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> Callable:

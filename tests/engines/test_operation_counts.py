@@ -124,12 +124,18 @@ def test_a_forward_pass_never_holds_the_projection_of_all_steps(name):
 
 
 # By size: bytes over those of a [T, B, H] array, forwards and with the gradients.  A loop's body
-# counts once.  Gradients are 1 to 16 % more in JAX 0.11.2, whose numbers these are, than in 0.10.2.
+# counts once.
 BYTES = {
-    "rnn": [(2.3, 30.2), (2.2, 29.8), (2.2, 16.5)],
-    "lstm": [(7.7, 92.8), (3.8, 41.3), (2.5, 24.9)],
-    "gru": [(6.2, 82.8), (3.3, 34.6), (2.2, 20.9)],
+    "rnn": [(2.3, 26.1), (2.2, 25.7), (2.2, 15.4)],
+    "lstm": [(7.7, 88.7), (3.8, 40.3), (2.5, 24.6)],
+    "gru": [(6.2, 79.0), (3.3, 33.7), (2.2, 20.8)],
 }
+if jax.__version_info__ >= (0, 11):  # whose XLA needs 1 to 16 % more for gradients
+    BYTES = {
+        "rnn": [(2.3, 30.2), (2.2, 29.8), (2.2, 16.5)],
+        "lstm": [(7.7, 92.8), (3.8, 41.3), (2.5, 24.9)],
+        "gru": [(6.2, 82.8), (3.3, 34.6), (2.2, 20.9)],
+    }
 
 
 @pytest.mark.parametrize("name", GATES)
