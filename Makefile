@@ -7,13 +7,16 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
 ARGS :=
 
-.PHONY: help run test lint test-peers bench clean
+.PHONY: help run native test lint test-peers bench clean
 
 help: ## list the targets; ARGS="..." is passed on to run, test, test-peers and bench
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: .venv/dev ## train a character model for two minutes, then let it write
 	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m experiments.char_generation $(ARGS)
+
+native: .venv/dev ## compile the LSTM for this machine's CPU; needs a C++ compiler
+	$(BIN)/python -m seqmodels.native $(ARGS)
 
 test: lint ## the linter, the type checker, and every test that needs no peer library
 	$(PYTEST) $(ARGS)

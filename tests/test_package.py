@@ -18,11 +18,12 @@ from seqmodels.losses import cross_entropy
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "seqmodels"
+SOURCES = (".py", ".cc")
 
 # A part of the package imports from its own level and from those above it.
 LEVELS = [
     ["errors", "types"],
-    ["interop", "data", "train", "decode", "attention"],
+    ["interop", "data", "train", "decode", "attention", "native"],
     ["cells"],
     ["engines", "losses"],
     ["unroll", "wrap", "noise"],
@@ -54,10 +55,13 @@ def build_wheel(source: Path) -> Path:
 
 def test_wheel_is_whole_and_works_in_an_empty_environment(tmp_path: Path):
     wheel = build_wheel(tmp_path / "source")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(SOURCES)}
     folders = (PACKAGE, ROOT / "experiments")
     assert packed == {
-        str(file.relative_to(ROOT)) for each in folders for file in each.rglob("*.py")
+        str(file.relative_to(ROOT))
+        for each in folders
+        for suffix in SOURCES
+        for file in each.rglob(f"*{suffix}")
     }
 
     environment = tmp_path / "environment"

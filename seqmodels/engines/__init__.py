@@ -5,6 +5,8 @@ cell                    engine           why
 ======================  ===============  ==============================================
 structured, 16 bits,    ``mosaic``       one kernel; where it takes the cell and the
 on one Hopper GPU                        device has room for half of the batch at once
+plain LSTM, float32,    ``native``       the steps on all cores; where its kernels were
+on one CPU device                        compiled (``python -m seqmodels.native``)
 structured              ``fused``        own backward pass, no per-step weight sums
 linear, GPU             ``associative``  O(log T) depth
 linear, CPU             ``scan``         two cores gain nothing from the extra work
@@ -12,8 +14,9 @@ any other               ``scan``         needs nothing but ``step``
 ======================  ===============  ==============================================
 
 ``cudnn`` and ``pallas`` must be asked for by name, since ``fused`` was faster wherever they were
-measured, and ``newton``, since whether it pays depends on the weights.  They, ``mosaic`` and
-``fused`` have no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or ``hessian``.
+measured, and ``newton``, since whether it pays depends on the weights.  They, ``mosaic``,
+``native`` and ``fused`` have no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or
+``hessian``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -25,6 +28,7 @@ from seqmodels.engines.associative import Associative
 from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.mosaic import Mosaic
+from seqmodels.engines.native import Native
 from seqmodels.engines.newton import Newton
 from seqmodels.engines.pallas import Pallas
 from seqmodels.engines.problem import Problem
@@ -46,6 +50,7 @@ ENGINES: dict[str, Engine] = {
     "associative": Associative(),
     "cudnn": Cudnn(),
     "mosaic": Mosaic(),
+    "native": Native(),
     "newton": Newton(),
     "pallas": Pallas(),
 }
@@ -71,7 +76,7 @@ def auto(problem: Problem) -> Engine:
     mosaic = Mosaic()
     if refusal(mosaic, problem) is None and mosaic.pays(problem):
         return mosaic
-    preferred: list[Engine] = [Fused()]
+    preferred: list[Engine] = [Native(), Fused()] if jax.device_count() == 1 else [Fused()]
     if jax.default_backend() != "cpu":
         preferred.append(Associative())
     return next((engine for engine in preferred if refusal(engine, problem) is None), Scan())
@@ -82,12 +87,12 @@ def refusal(engine: Engine, problem: Problem) -> str | None:
     form = problem.cell.form
     if isinstance(engine, Cudnn | Newton):
         return engine.refusal(problem)
-    if isinstance(engine, Fused | Pallas | Mosaic):
+    if isinstance(engine, Fused | Native | Pallas | Mosaic):
         if not isinstance(form, Structured):
             return "needs a structured cell (Cell.form), which this one is not"
         if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
             return "needs a carry of floating-point arrays"
-    if isinstance(engine, Pallas | Mosaic):
+    if isinstance(engine, Native | Pallas | Mosaic):
         return engine.refusal(problem)
     if isinstance(engine, Associative):
         if not isinstance(form, Linear):

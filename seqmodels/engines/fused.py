@@ -49,16 +49,26 @@ class Fused(NamedTuple):
         return solve(problem, self.steps)
 
 
+class Loops(NamedTuple):
+    """The loops over time of an engine that has its own."""
+
+    forwards: Callable[..., tuple]  # as ``forwards`` below
+    pull_steps: Callable[..., Callable]  # as ``pull_steps`` below
+
+
 def solve(
-    problem: Problem, steps: int, scan: Callable[..., tuple[PyTree, PyTree]] = jax.lax.scan
+    problem: Problem,
+    steps: int = 0,
+    scan: Callable[..., tuple[PyTree, PyTree]] = jax.lax.scan,
+    loops: Loops | None = None,
 ) -> tuple[Any, Carry]:
-    """A problem in chunks of ``steps`` (0: choose), each walked through by ``scan``."""
+    """A problem in chunks of ``steps`` (0: choose), each walked by ``scan``, or by ``loops``."""
     form, length = problem.structured, problem.length
     params = form.prepare(problem.params)
     kernel = form.kernel(params)
     gates = math.prod(problem.batch_shape) * kernel.size // kernel.shape[-2]
     steps = min(steps or chunk_length(length, 4 * gates), max(length, 1))
-    static = Static(form, form.pullback or derived(form), steps, scan)
+    static = Static(form, form.pullback or derived(form), steps, scan, loops)
     sequence = Sequence(inputs_of(problem.xs), noise_of(problem.xs), problem.mask, problem.resets)
     start = None if problem.resets is None else problem.start()
     return recurrence(static, params, sequence, problem.carry, start, problem.clip)
@@ -71,6 +81,7 @@ class Static(NamedTuple):
     pullback: Pullback
     steps: int
     scan: Callable[..., tuple[PyTree, PyTree]]  # over the steps of a chunk
+    loops: Loops | None = None
 
 
 class Sequence(NamedTuple):
@@ -119,9 +130,14 @@ def recurrence(
     static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, clip: Any
 ) -> tuple[Any, Carry]:
     """``(ys, carry)`` of a structured cell; ``start`` is what a reset returns to."""
-    run = members_of(static, partial(forwards, static, keep=False))
+    run = members_of(static, solve_forwards, keep=False)
     carry, (ys, _) = run(params, sequence, carry, start)
     return ys, carry
+
+
+def solve_forwards(static: Static, *arguments: Any, keep: bool) -> tuple:
+    """``forwards`` by the engine's own loops where it has some."""
+    return (static.loops.forwards if static.loops else forwards)(static, *arguments, keep=keep)
 
 
 def forwards(
@@ -155,14 +171,14 @@ def forwards(
 
 def recurrence_forwards(static, params, sequence, carry, start, clip):
     """``recurrence``, and what its backward pass needs."""
-    run = members_of(static, partial(forwards, static, keep=True))
+    run = members_of(static, solve_forwards, keep=True)
     carry, (ys, kept) = run(params, sequence, carry, start)
     return (ys, carry), (params, sequence, kept, start, clip)
 
 
 def recurrence_backwards(static: Static, saved: tuple, cotangents: tuple) -> tuple:
     """The cotangents of all arguments of ``recurrence``."""
-    return members_of(static, partial(backwards, static))(*saved, cotangents)
+    return members_of(static, backwards)(*saved, cotangents)
 
 
 def backwards(
@@ -178,14 +194,12 @@ def backwards(
     dys, dcarry = cotangents
     form, pullback = static.form, static.pullback
     kernel, pull_kernel = jax.vjp(form.kernel, params)
-    step = step_pullback(static, params, kernel, clip)
+    walk = static.loops.pull_steps if static.loops else pull_steps
+    pull = walk(static, params, sequence, kept, dys, clip)
 
     def chunk(sums: Sums, inputs: tuple) -> tuple[Sums, Array]:
-        part, kept, dys = inputs
-        linear = pullback.linearise(params, kept.before, kept.update)
-        scanned = (linear, kept.before, dys, part.mask, part.reset)
-        state, steps = static.scan(step, (sums.carry, sums.start), scanned, reverse=True)
-
+        indices, part, kept, dys = inputs
+        state, steps = pull((sums.carry, sums.start), indices, part, kept, dys)
         dparams, dx = pull_project(form, params, part, steps)
         hiddens, pull_hidden = jax.vjp(lambda p: over_steps(form.hidden)(p, kept.before), params)
         dhiddens, dkernel = pull_recur(hiddens, kernel, steps.a)
@@ -196,7 +210,8 @@ def backwards(
 
     dstart = None if start is None else zeros_like(start)
     sums = Sums(dcarry, dstart, zeros_like(params), jnp.zeros_like(kernel))
-    sums, dx = over_chunks(chunk, sums, (sequence, kept, dys), static.steps, reverse=True)
+    indexed = jnp.arange(sequence.x.shape[0]), sequence, kept, dys
+    sums, dx = over_chunks(chunk, sums, indexed, static.steps, reverse=True)
     dparams = add(sums.params, pull_kernel(sums.kernel)[0])
     return dparams, Sequence(dx, None, None, None), sums.carry, sums.start, None
 
@@ -204,9 +219,27 @@ def backwards(
 recurrence.defvjp(recurrence_forwards, recurrence_backwards)
 
 
-def members_of(static: Static, function: Callable) -> Callable:
+def members_of(static: Static, function: Callable, **options: Any) -> Callable:
     """The function, for members of a population too; a kernel takes them all at once."""
-    return one_by_one(function) if static.scan is jax.lax.scan else function
+    run = partial(function, static, **options)
+    plain = partial(function, static._replace(loops=None), **options)
+    return one_by_one(run, plain) if static.scan is jax.lax.scan else run
+
+
+def pull_steps(
+    static: Static, params: Params, sequence: Sequence, kept: Kept, dys: Any, clip: Any
+) -> Callable:
+    """A chunk backwards: ``(state, indices, part, kept, dys) -> (state, cotangents)``."""
+    step = step_pullback(static, params, static.form.kernel(params), clip)
+
+    def pull(
+        state: tuple[Carry, Carry], indices: Array, part: Sequence, kept: Kept, dys: Any
+    ) -> tuple[tuple[Carry, Carry], Cotangents]:
+        linear = static.pullback.linearise(params, kept.before, kept.update)
+        scanned = (linear, kept.before, dys, part.mask, part.reset)
+        return static.scan(step, state, scanned, reverse=True)
+
+    return pull
 
 
 def step_pullback(static: Static, params: Params, kernel: Array, clip: Any) -> Callable:

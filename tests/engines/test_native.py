@@ -1,0 +1,257 @@
+"""The compiled LSTM: against the scan and fused engines, and what its builder says."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import zoo
+
+from seqmodels.cells import CELLS, learned_start
+from seqmodels.engines import auto
+from seqmodels.engines.fused import Fused
+from seqmodels.engines.native import Native
+from seqmodels.errors import UserError
+from seqmodels.native import build
+from seqmodels.noise import weight_drop, zoneout
+from seqmodels.unroll import make_problem, unroll
+from seqmodels.wrap import bidirectional, stack
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which(os.environ.get("CXX", "c++")) is None, reason="no C++ compiler (c++, or $CXX)"
+)
+pytestmark = pytest.mark.xdist_group("native")  # one worker compiles the kernels
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """The kernels of these tests lie in a directory of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "native"))
+    build.library.cache_clear()
+    yield
+    build.library.cache_clear()
+
+
+@pytest.fixture
+def compiled():
+    """The kernels, compiled once."""
+    if not build.library_path().exists():
+        build.build()
+
+
+def weighted(ys, carry):
+    """A number that depends on every output and on the final carry."""
+    flat = jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves((ys, carry))])
+    return jnp.vdot(jnp.cos(jnp.arange(flat.size, dtype=flat.dtype)), flat)
+
+
+def random(shape, seed):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def case(cell, sizes, seed=0):
+    """Parameters, inputs, a carry, a mask, and resets."""
+    batch, length, features = sizes
+    params = jax.tree.map(lambda a: a + 0.1 * random(a.shape, seed), cell.init(jax.random.key(0)))
+    carry = zoo.random_carry(cell, params, (batch,), jax.random.key(3))
+    mask = jax.random.bernoulli(jax.random.key(4), 0.7, (length, batch))
+    resets = jax.random.bernoulli(jax.random.key(5), 0.3, (length, batch))
+    return params, random((length, batch, features), 2), carry, mask, resets
+
+
+def results(cell, params, xs, carry, mask, resets, engine):
+    """Outputs, the last carry, and the gradients of everything that has one."""
+
+    def loss(params, xs, carry):
+        ys, last = unroll(cell, params, xs, carry, mask=mask, resets=resets, engine=engine)
+        return weighted(ys, last), (ys, last)
+
+    return jax.jit(jax.value_and_grad(loss, (0, 1, 2), has_aux=True))(params, xs, carry)
+
+
+def close(a, b, tolerance=2e-5):
+    def near(x, y):
+        scale = max(1.0, np.abs(y).max(initial=0.0))
+        np.testing.assert_allclose(x / scale, y / scale, rtol=tolerance, atol=tolerance)
+
+    jax.tree.map(near, a, b)
+
+
+SIZES = {
+    "units fill no vector": (3, 7, 5, 5),
+    "one row": (1, 9, 11, 20),
+    "rows in blocks of all sizes": (9, 13, 3, 33),
+    "rows shared out": (17, 64, 7, 70),
+    "units shared out": (2, 40, 6, 300),
+    "several chunks": (64, 37, 9, 128),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_results_and_gradients_are_those_of_the_scan(compiled, size, masked, reset):
+    batch, length, features, hidden = SIZES[size]
+    cell = CELLS["lstm"](features, hidden)
+    params, xs, carry, mask, resets = case(cell, (batch, length, features))
+    given = params, xs, carry, mask if masked else None, resets if reset else None
+    close(*(results(cell, *given, engine) for engine in ("native", "scan")))
+
+
+WRAPPED = {
+    "learned start": lambda: learned_start(CELLS["lstm"](4, 8)),
+    "dropped weights": lambda: weight_drop(CELLS["lstm"](4, 8), 0.3),
+    "stack": lambda: stack(CELLS["lstm"](4, 8), CELLS["lstm"](8, 5)),
+    "both directions": lambda: bidirectional(CELLS["lstm"](4, 8)),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", WRAPPED)
+def test_wrapped_cells_are_those_of_the_scan(compiled, name):
+    cell = WRAPPED[name]()
+    given = case(cell, (9, 6, 4))
+    close(*(results(cell, *given, engine) for engine in ("native", "scan")))
+
+
+@needs_compiler
+def test_any_batch_shape_reverse_and_rematerialised(compiled):
+    cell = CELLS["lstm"](4, 8)
+    params, xs = case(cell, (1, 1, 4))[0], random((6, 2, 3, 4), 2)
+    for options in ({}, {"reverse": True}, {"chunk": 4}):
+        run = lambda e, o=options: jax.value_and_grad(  # noqa: E731
+            lambda p: weighted(*unroll(cell, p, xs, engine=e, **o))
+        )(params)
+        close(run("native"), run("scan"))
+
+
+@needs_compiler
+def test_extreme_inputs_saturate_as_they_do_in_the_scan(compiled):
+    cell = CELLS["lstm"](4, 8)
+    params, xs, *rest = case(cell, (9, 6, 4))
+    outs = [results(cell, params, 1e6 * xs, *rest, engine) for engine in ("native", "scan")]
+    close(outs[0][0], outs[1][0])
+    assert np.abs(outs[0][0][1][0]).max() <= 1.0
+
+
+@needs_compiler
+def test_not_a_number_stays_in_its_row(compiled):
+    cell = CELLS["lstm"](4, 8)
+    params, xs, carry, _, _ = case(cell, (9, 6, 4))
+    broken = xs.at[2, 5, 0].set(jnp.nan)
+    ys, _ = unroll(cell, params, broken, carry, engine="native")
+    wanted, _ = unroll(cell, params, broken, carry, engine="scan")
+    np.testing.assert_array_equal(np.isnan(ys), np.isnan(wanted))
+    close(*(jnp.delete(a, 5, axis=1) for a in (ys, wanted)))
+
+
+@needs_compiler
+def test_members_of_a_population_are_each_their_own(compiled):
+    cell = CELLS["lstm"](4, 8)
+    params, xs, carry, mask, resets = case(cell, (9, 6, 4))
+    members = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), params)
+    run = partial(results, cell, engine="native")
+    for axes, first in (((0, None, None, None, None), members), ((None, 1, 0, None, None), params)):
+        given = (first, xs if axes[1] is None else jnp.stack([xs, -xs], 1), carry, mask, resets)
+        if axes[2] == 0:
+            given = (*given[:2], jax.tree.map(lambda a: jnp.stack([a, a]), carry), *given[3:])
+        many = jax.vmap(run, axes)(*given)
+        for k in (0, 1):
+            one = [
+                a if axis is None else jax.tree.map(lambda a, k=k, x=axis: jnp.take(a, k, x), a)
+                for a, axis in zip(given, axes, strict=True)
+            ]
+            close(jax.tree.map(lambda a, k=k: a[k], many), results(cell, *one, "scan"))
+
+
+@needs_compiler
+def test_second_derivatives_are_those_of_the_scan(compiled):
+    cell = CELLS["lstm"](4, 5)
+    params, xs, carry, mask, resets = case(cell, (3, 4, 4))
+
+    def slope(params, engine):
+        loss = lambda p: weighted(  # noqa: E731
+            *unroll(cell, p, xs, carry, mask=mask, resets=resets, engine=engine)
+        )
+        return sum(jnp.sum(jnp.sin(g)) for g in jax.tree.leaves(jax.grad(loss)(params)))
+
+    close(*(jax.jit(jax.grad(partial(slope, engine=e)))(params) for e in ("native", "scan")))
+
+
+@needs_compiler
+def test_a_gradient_is_two_calls_and_three_matmuls(compiled):
+    cell = CELLS["lstm"](256, 256)
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    xs = jax.ShapeDtypeStruct((128, 64, 256), jnp.float32)
+    loss = lambda p, x: jnp.sum(jnp.square(unroll(cell, p, x, engine="native")[0]))  # noqa: E731
+    program = jax.jit(jax.grad(loss, (0, 1))).lower(params, xs).compile()
+    text = program.as_text()
+    assert text.count('custom_call_target="seqmodels_lstm') == 2
+    assert text.count(" dot(") == 3  # dx, dW, dU
+    # The gates, both states before each step, tanh(c) and the outputs: what the derivatives need.
+    assert program.memory_analysis().temp_size_in_bytes <= 9.5 * 4 * 128 * 64 * 256
+
+
+def problem(cell, **options):
+    params = cell.init(jax.random.key(0))
+    arguments = {"mask": None, "resets": None, "key": None, "clip": None} | options
+    return make_problem(cell, params, jnp.zeros((5, 9, 4)), cell.start(params, (9,)), **arguments)
+
+
+def test_auto_takes_it_on_one_device_where_it_was_compiled(monkeypatch):
+    plain = problem(CELLS["lstm"](4, 8))
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    monkeypatch.setattr("seqmodels.engines.native.library", lambda: None)
+    assert isinstance(auto(plain), Fused)
+    monkeypatch.setattr("seqmodels.engines.native.library", object)
+    assert isinstance(auto(plain), Native)
+    assert isinstance(auto(problem(CELLS["lstm"](4, 8), clip=1.0)), Fused)
+    others = [CELLS["gru"](4, 8), CELLS["lstm"](4, 8, peepholes=True), zoneout(plain.cell, 0.2)]
+    others += [CELLS["lstm"](4, 8, dtype=jnp.bfloat16)]
+    assert all(isinstance(auto(problem(cell)), Fused) for cell in others)
+    monkeypatch.setattr(jax, "device_count", lambda: 8)
+    assert isinstance(auto(plain), Fused)
+
+
+def test_one_line_says_how_to_compile_it(monkeypatch):
+    monkeypatch.setattr("seqmodels.engines.native.library", lambda: None)
+    cell = CELLS["lstm"](4, 8)
+    with pytest.raises(UserError, match=r"needs its kernels compiled: python -m seqmodels\.native"):
+        unroll(cell, cell.init(jax.random.key(0)), jnp.zeros((5, 9, 4)), engine="native")
+
+
+def command(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "seqmodels.native", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@needs_compiler
+def test_command_compiles_and_removes(tmp_path):
+    home = {"XDG_CACHE_HOME": str(tmp_path)}
+    made = command(**home)
+    assert made.returncode == 0, made.stderr
+    path = made.stdout.split()[1]
+    assert os.path.exists(path)
+    assert command("--remove", **home).stdout == f"removed {path}\n"
+    assert not os.path.exists(path)
+    assert command("--remove", **home).stdout == "nothing was compiled\n"
+
+
+def test_a_missing_or_failing_compiler_is_told_in_one_line(tmp_path):
+    for compiler, message in (("no-such-c++", "no C++ compiler"), ("false", "cannot compile")):
+        failed = command(CXX=compiler, XDG_CACHE_HOME=str(tmp_path))
+        assert failed.returncode == 2
+        assert message in failed.stderr
+        assert len(failed.stderr.splitlines()) == 1
+    assert not list(tmp_path.rglob("*.so"))
