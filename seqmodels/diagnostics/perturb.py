@@ -89,7 +89,7 @@ def structured(form: Structured, split: Any) -> Structured:
         return add(carry, bump), y
 
     pullback = form.pullback and beside(form.pullback)
-    return form._replace(project=project, update=update, pullback=pullback, lstm=False)
+    return form._replace(project=project, update=update, pullback=pullback, plain="")
 
 
 def beside(pullback: Pullback) -> Pullback:

@@ -45,7 +45,7 @@ class Cudnn(NamedTuple):
     def refusal(self, problem: Problem) -> str | None:
         """Why it cannot run a problem; ``None`` where it can."""
         form = problem.cell.form
-        if not isinstance(form, Structured) or not form.lstm:
+        if not isinstance(form, Structured) or form.plain != "lstm":
             return (
                 "knows only the plain float32 LSTM: no peepholes, layer norm, projection or noise"
             )

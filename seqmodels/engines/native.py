@@ -1,4 +1,4 @@
-"""The plain LSTM on a CPU, its steps compiled from C++ (``python -m seqmodels.native``).
+"""LSTMs and GRUs on a CPU, their steps compiled from C++ (``python -m seqmodels.native``).
 
 The engine is ``fused`` with other loops.  Forwards, one call takes all steps, the input matmul
 among them; backwards, one call takes the steps of a chunk, and the gradients of weights are XLA's
@@ -8,14 +8,15 @@ does not do with matmuls as small as these.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.lstm import Kept as Gates
-from seqmodels.cells.lstm import LSTMCarry
-from seqmodels.engines.fused import Kept, Loops, Sequence, Static, project, solve
+from seqmodels.cells.gru import Kept as GRUKept
+from seqmodels.cells.lstm import Kept as LSTMKept
+from seqmodels.engines.fused import Kept, Loops, Sequence, Static, solve
 from seqmodels.engines.problem import Problem
 from seqmodels.native.build import lanes, library
 from seqmodels.types import Array, Carry, Cotangents, Float, Params
@@ -24,15 +25,15 @@ FEW = 8  # rows of a batch below which XLA does the input matmul, for all steps 
 
 
 class Native(NamedTuple):
-    """Takes plain float32 LSTMs; no forward mode."""
+    """Takes plain float32 LSTMs and GRUs; no forward mode."""
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
         return solve(problem, loops=Loops(forwards, pull_steps))
 
     def refusal(self, problem: Problem) -> str | None:
         """Why it cannot run a problem; ``None`` where it can."""
-        if not problem.structured.lstm:
-            return "needs a plain float32 LSTM without options"
+        if problem.structured.plain not in KINDS:
+            return "needs a plain float32 LSTM or GRU without options"
         if problem.clip is not None:
             return "does not clip gradients within a sequence"
         if jax.default_backend() != "cpu":
@@ -42,72 +43,90 @@ class Native(NamedTuple):
         return None
 
 
+class Kind(NamedTuple):
+    """What ``steps.cc`` knows of a cell."""
+
+    gates: int
+    biases: Callable[[Params], list[Array]]  # of every sum of products
+    kept: Callable[..., Any]  # what the cell's derivatives need, from arrays
+    widths: tuple[int, ...]  # of these arrays, in units
+    apart: bool  # whether the cotangents of the projection are not those of the recurrent matmul
+
+
+KINDS = {
+    "lstm": Kind(4, lambda p: [p["b"]], LSTMKept, (4, 1), apart=False),
+    "gru": Kind(3, lambda p: [p["b"], p["bh"]], GRUKept, (2, 1, 1), apart=True),
+}
+
+
 def forwards(
     static: Static, params: Params, sequence: Sequence, carry: Carry, start: Carry, *, keep: bool
 ) -> tuple[Carry, tuple[Array, Kept | None]]:
     """The final carry, the outputs, and what the backward pass needs of every step."""
-    x, batch, hidden = sequence.x.astype(jnp.float32), carry.h.shape[:-1], carry.h.shape[-1]
-    rows, length = math.prod(batch), x.shape[0]
-    weights = [params["b"][None], params["wx"], params["wh"]]
-    if rows < FEW or jax.tree.leaves(sequence.noise):
-        u = project(static.form, params, x, sequence.noise)
-        given, weights = [absent(), flat(u, rows, time=1)], [weights[0], weights[2]]
+    kind, states = KINDS[static.form.plain], jax.tree.leaves(carry)
+    x, (*batch, hidden) = sequence.x.astype(jnp.float32), states[0].shape
+    length, rows = x.shape[0], math.prod(batch)
+    weights = [params["wx"], params["wh"]]
+    if rows < FEW:
+        given = [absent(), flat(static.form.project(params, x), rows)]
+        weights = weights[1:]
     else:
-        given = [flat(x, rows, time=1), absent()]
-    kept = [hidden, hidden, 4 * hidden, hidden]
-    shapes = [
-        *[(rows, hidden)] * 2,
-        (length, rows, hidden),
-        *((length, rows, size) if keep else (0,) for size in kept),
-    ]
-    h, c, y, *kept = call("seqmodels_lstm_forwards", shapes)(
+        given = [flat(x, rows), absent()]
+    biases = jnp.concatenate(kind.biases(params))
+    panels = [by_units(biases[None], len(biases) // hidden)]
+    panels += [by_units(w, kind.gates) for w in weights]
+
+    widths = (*[1] * len(states), *kind.widths) if keep else ()
+    whole = [(length, rows, width * hidden) for width in (1, *widths)]
+    end, *whole = call(static, "forwards", [(len(states), rows, hidden), *whole])(
         *given,
-        by_units(jnp.concatenate(weights)),
-        *(flat(a, rows) for a in carry),
-        *([absent()] * 2 if start is None else [flat(a, rows) for a in start]),
+        jnp.concatenate(panels, axis=1),
+        *(stacked(tree, rows) for tree in (carry, start)),
         *(flags(a, rows) for a in (sequence.mask, sequence.reset)),
     )
-    h, c = (a.reshape(*batch, hidden) for a in (h, c))
-    y, *kept = (a.reshape(length, *batch, -1) if a.ndim > 1 else a for a in (y, *kept))
-    gates = Kept(LSTMCarry(*kept[:2]), Gates(*kept[2:])) if keep else None
-    return LSTMCarry(h, c), (y, gates)
+    ys, *kept = (a.reshape(length, *batch, -1) for a in whole)
+    unstack = partial(jax.tree.unflatten, jax.tree.structure(carry))
+    carry = unstack(end.reshape(-1, *batch, hidden))
+    if not keep:
+        return carry, (ys, None)
+    return carry, (ys, Kept(unstack(kept[: len(states)]), kind.kept(*kept[len(states) :])))
 
 
 def pull_steps(
     static: Static, params: Params, sequence: Sequence, kept: Kept, dys: Array, clip: Any
 ) -> Callable:
     """A chunk backwards: ``(state, indices, ...) -> (state, cotangents)``."""
-    batch, hidden = kept.update.seen.shape[1:-1], kept.update.seen.shape[-1]
-    rows = math.prod(batch)
-    whole = [
-        by_columns(params["wh"].T),
-        *(flat(a, rows, time=1) for a in (*kept.update, kept.before.c, dys)),
-        *(flags(a, rows) for a in (sequence.mask, sequence.reset)),
-    ]
+    kind, states = KINDS[static.form.plain], jax.tree.leaves(kept.before)
+    (_, *batch, hidden), rows = states[0].shape, math.prod(states[0].shape[1:-1])
+    whole = [by_columns(params["wh"].T), flat(dys, rows)]
+    whole += [flags(a, rows) for a in (sequence.mask, sequence.reset)]
+    after = [flat(a, rows) for a in jax.tree.leaves(kept)]
+    unstack = partial(jax.tree.unflatten, jax.tree.structure(kept.before))
 
     def pull(state: tuple[Carry, Carry], indices: Array, *_: Any) -> tuple[tuple, Cotangents]:
-        dcarry, dstart = state
-        first = indices[0].astype(jnp.int32)
-        carries = [*dcarry, *(dstart or ())]
-        given = [flat(a, rows) for a in carries] + [absent()] * (4 - len(carries))
-        shapes = [(len(indices), rows, 4 * hidden), *(a.shape for a in given)]
-        dz, *out = call("seqmodels_lstm_backwards", shapes)(*whole, first, *given)
-        out = [a.reshape(*batch, hidden) for a in out[: len(carries)]]
-        state = LSTMCarry(*out[:2]), LSTMCarry(*out[2:]) if dstart is not None else None
-        return state, Cotangents(None, None, None, dz.reshape(*dz.shape[:1], *batch, -1))
+        given = [stacked(tree, rows) for tree in state]
+        steps = [(len(indices), rows, kind.gates * hidden)] * (2 if kind.apart else 1)
+        run = call(static, "backwards", [*(a.shape for a in given), *steps])
+        dcarry, dstart, *steps = run(*whole, indices[0].astype(jnp.int32), *given, *after)
+        da, *du = (a.reshape(len(indices), *batch, -1) for a in steps)
+        ends = [
+            None if d.size == 0 else unstack(d.reshape(-1, *batch, hidden))
+            for d in (dcarry, dstart)
+        ]
+        return tuple(ends), Cotangents(None, None, du[0] if du else None, da)
 
     return pull
 
 
-def call(name: str, shapes: list) -> Callable:
+def call(static: Static, name: str, shapes: list) -> Callable:
     """A compiled kernel as a function of arrays."""
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    return jax.ffi.ffi_call(name, results)
+    return jax.ffi.ffi_call(f"seqmodels_{static.form.plain}_{name}", results)
 
 
-def flat(a: Array, rows: int, *, time: int = 0) -> Array:
-    """All batch axes as one."""
-    return a.reshape(*a.shape[:time], rows, a.shape[-1])
+def flat(a: Array, rows: int) -> Array:
+    """``[T, *B, F]`` with all batch axes as one."""
+    return a.reshape(len(a), rows, a.shape[-1])
 
 
 def flags(a: Array | None, rows: int) -> Array:
@@ -115,19 +134,28 @@ def flags(a: Array | None, rows: int) -> Array:
     return jnp.zeros((0,), bool) if a is None else a.reshape(-1, rows)
 
 
+def stacked(carry: Carry | None, rows: int) -> Array:
+    """The states of a carry as one array ``[S, B, H]``, ``[0]`` where there is none."""
+    if carry is None:
+        return absent()
+    return jnp.stack([a.reshape(rows, a.shape[-1]) for a in jax.tree.leaves(carry)])
+
+
 def absent() -> Array:
     """An array that is not there."""
     return jnp.zeros((0,), jnp.float32)
 
 
-def by_units(w: Float[Array, "K GH"]) -> Float[Array, "P K G L"]:
-    """Rows of all gates, for each vector of units after the other; zeros fill the last."""
-    gates = w.reshape(len(w), 4, -1)
-    wide = jnp.pad(gates, [(0, 0), (0, 0), (0, -gates.shape[-1] % lanes())])
-    return jnp.moveaxis(wide.reshape(len(w), 4, -1, lanes()), 2, 0)
+def by_units(w: Float[Array, "K GH"], gates: int) -> Float[Array, "P KGL"]:
+    """The columns of all gates of a vector of units after each other; zeros fill the last."""
+    split = w.reshape(len(w), gates, -1)
+    wide = jnp.pad(split, [(0, 0), (0, 0), (0, -split.shape[-1] % lanes())])
+    panels = jnp.moveaxis(wide.reshape(len(w), gates, -1, lanes()), 2, 0)
+    return panels.reshape(len(panels), -1)
 
 
-def by_columns(w: Float[Array, "K H"]) -> Float[Array, "P K N L"]:
-    """Four vectors of columns after the other; zeros fill the last four."""
+def by_columns(w: Float[Array, "K H"]) -> Float[Array, "P K4L"]:
+    """Four vectors of columns after each other; zeros fill the last four."""
     wide = jnp.pad(w, [(0, 0), (0, -w.shape[-1] % (4 * lanes()))])
-    return jnp.moveaxis(wide.reshape(len(w), -1, 4, lanes()), 1, 0)
+    panels = jnp.moveaxis(wide.reshape(len(w), -1, 4 * lanes()), 1, 0)
+    return panels.reshape(len(panels), -1)

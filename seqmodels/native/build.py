@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import tempfile
 from functools import cache
@@ -13,8 +14,10 @@ import jax
 
 from seqmodels.errors import UserError
 
-SOURCE = Path(__file__).with_name("lstm.cc")
-TARGETS = ["seqmodels_lstm_forwards", "seqmodels_lstm_backwards"]
+SOURCE = Path(__file__).with_name("steps.cc")
+TARGETS = [
+    f"seqmodels_{cell}_{way}" for cell in ("lstm", "gru") for way in ("forwards", "backwards")
+]
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC"]
 
 
@@ -25,7 +28,7 @@ def build() -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         made = Path(scratch) / path.name
-        command = [compiler, *FLAGS, "-isystem", jax.ffi.include_dir(), str(SOURCE)]
+        command = [*shlex.split(compiler), *FLAGS, "-isystem", jax.ffi.include_dir(), str(SOURCE)]
         try:
             done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
         except OSError as error:

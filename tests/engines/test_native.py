@@ -1,4 +1,4 @@
-"""The compiled LSTM: against the scan and fused engines, and what its builder says."""
+"""The compiled LSTM and GRU against the scan engine, and what their builder says."""
 
 import os
 import shutil
@@ -92,13 +92,16 @@ SIZES = {
 }
 
 
+each_cell = pytest.mark.parametrize("name", ["lstm", "gru"])
+
+
 @needs_compiler
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(("masked", "reset"), [(False, False), (True, True)])
 @pytest.mark.parametrize("size", SIZES)
-def test_results_and_gradients_are_those_of_the_scan(compiled, size, masked, reset):
+@each_cell
+def test_results_and_gradients_are_those_of_the_scan(compiled, name, size, masked, reset):
     batch, length, features, hidden = SIZES[size]
-    cell = CELLS["lstm"](features, hidden)
+    cell = CELLS[name](features, hidden)
     params, xs, carry, mask, resets = case(cell, (batch, length, features))
     given = params, xs, carry, mask if masked else None, resets if reset else None
     close(*(results(cell, *given, engine) for engine in ("native", "scan")))
@@ -107,8 +110,8 @@ def test_results_and_gradients_are_those_of_the_scan(compiled, size, masked, res
 WRAPPED = {
     "learned start": lambda: learned_start(CELLS["lstm"](4, 8)),
     "dropped weights": lambda: weight_drop(CELLS["lstm"](4, 8), 0.3),
-    "stack": lambda: stack(CELLS["lstm"](4, 8), CELLS["lstm"](8, 5)),
-    "both directions": lambda: bidirectional(CELLS["lstm"](4, 8)),
+    "stack": lambda: stack(CELLS["lstm"](4, 8), CELLS["gru"](8, 5)),
+    "both directions": lambda: bidirectional(CELLS["gru"](4, 8)),
 }
 
 
@@ -121,8 +124,9 @@ def test_wrapped_cells_are_those_of_the_scan(compiled, name):
 
 
 @needs_compiler
-def test_any_batch_shape_reverse_and_rematerialised(compiled):
-    cell = CELLS["lstm"](4, 8)
+@each_cell
+def test_any_batch_shape_reverse_and_rematerialised(compiled, name):
+    cell = CELLS[name](4, 8)
     params, xs = case(cell, (1, 1, 4))[0], random((6, 2, 3, 4), 2)
     for options in ({}, {"reverse": True}, {"chunk": 4}):
         run = lambda e, o=options: jax.value_and_grad(  # noqa: E731
@@ -132,8 +136,9 @@ def test_any_batch_shape_reverse_and_rematerialised(compiled):
 
 
 @needs_compiler
-def test_extreme_inputs_saturate_as_they_do_in_the_scan(compiled):
-    cell = CELLS["lstm"](4, 8)
+@each_cell
+def test_extreme_inputs_saturate_as_they_do_in_the_scan(compiled, name):
+    cell = CELLS[name](4, 8)
     params, xs, *rest = case(cell, (9, 6, 4))
     outs = [results(cell, params, 1e6 * xs, *rest, engine) for engine in ("native", "scan")]
     close(outs[0][0], outs[1][0])
@@ -152,8 +157,9 @@ def test_not_a_number_stays_in_its_row(compiled):
 
 
 @needs_compiler
-def test_members_of_a_population_are_each_their_own(compiled):
-    cell = CELLS["lstm"](4, 8)
+@each_cell
+def test_members_of_a_population_are_each_their_own(compiled, name):
+    cell = CELLS[name](4, 8)
     params, xs, carry, mask, resets = case(cell, (9, 6, 4))
     members = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), params)
     run = partial(results, cell, engine="native")
@@ -171,8 +177,9 @@ def test_members_of_a_population_are_each_their_own(compiled):
 
 
 @needs_compiler
-def test_second_derivatives_are_those_of_the_scan(compiled):
-    cell = CELLS["lstm"](4, 5)
+@each_cell
+def test_second_derivatives_are_those_of_the_scan(compiled, name):
+    cell = CELLS[name](4, 5)
     params, xs, carry, mask, resets = case(cell, (3, 4, 4))
 
     def slope(params, engine):
@@ -185,17 +192,17 @@ def test_second_derivatives_are_those_of_the_scan(compiled):
 
 
 @needs_compiler
-def test_a_gradient_is_two_calls_and_three_matmuls(compiled):
-    cell = CELLS["lstm"](256, 256)
+@pytest.mark.parametrize(("name", "states"), [("lstm", 9.5), ("gru", 7.5)])
+def test_a_gradient_is_two_calls_and_three_matmuls(compiled, name, states):
+    cell = CELLS[name](256, 256)
     params = jax.eval_shape(cell.init, jax.random.key(0))
     xs = jax.ShapeDtypeStruct((128, 64, 256), jnp.float32)
     loss = lambda p, x: jnp.sum(jnp.square(unroll(cell, p, x, engine="native")[0]))  # noqa: E731
     program = jax.jit(jax.grad(loss, (0, 1))).lower(params, xs).compile()
     text = program.as_text()
-    assert text.count('custom_call_target="seqmodels_lstm') == 2
+    assert text.count('custom_call_target="seqmodels_') == 2
     assert text.count(" dot(") == 3  # dx, dW, dU
-    # The gates, both states before each step, tanh(c) and the outputs: what the derivatives need.
-    assert program.memory_analysis().temp_size_in_bytes <= 9.5 * 4 * 128 * 64 * 256
+    assert program.memory_analysis().temp_size_in_bytes <= states * 4 * 128 * 64 * 256
 
 
 def problem(cell, **options):
@@ -212,7 +219,7 @@ def test_auto_takes_it_on_one_device_where_it_was_compiled(monkeypatch):
     monkeypatch.setattr("seqmodels.engines.native.library", object)
     assert isinstance(auto(plain), Native)
     assert isinstance(auto(problem(CELLS["lstm"](4, 8), clip=1.0)), Fused)
-    others = [CELLS["gru"](4, 8), CELLS["lstm"](4, 8, peepholes=True), zoneout(plain.cell, 0.2)]
+    others = [CELLS["rnn"](4, 8), CELLS["lstm"](4, 8, peepholes=True), zoneout(plain.cell, 0.2)]
     others += [CELLS["lstm"](4, 8, dtype=jnp.bfloat16)]
     assert all(isinstance(auto(problem(cell)), Fused) for cell in others)
     monkeypatch.setattr(jax, "device_count", lambda: 8)
