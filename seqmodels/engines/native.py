@@ -77,16 +77,17 @@ def forwards(
     panels += [by_units(w, kind.gates) for w in weights]
 
     widths = (*[1] * len(states), *kind.widths) if keep else ()
-    whole = [(length, rows, width * hidden) for width in (1, *widths)]
-    end, *whole = call(static, "forwards", [(len(states), rows, hidden), *whole])(
+    sizes = [width * hidden for width in (1, *widths)]
+    shapes = [(len(states), rows, hidden), *((length, rows, size) for size in sizes)]
+    end, *whole = call(static, "forwards", shapes)(
         *given,
         jnp.concatenate(panels, axis=1),
         *(stacked(tree, rows) for tree in (carry, start)),
         *(flags(a, rows) for a in (sequence.mask, sequence.reset)),
     )
-    ys, *kept = (a.reshape(length, *batch, -1) for a in whole)
+    ys, *kept = (a.reshape(length, *batch, n) for a, n in zip(whole, sizes, strict=True))
     unstack = partial(jax.tree.unflatten, jax.tree.structure(carry))
-    carry = unstack(end.reshape(-1, *batch, hidden))
+    carry = unstack(end.reshape(len(states), *batch, hidden))
     if not keep:
         return carry, (ys, None)
     return carry, (ys, Kept(unstack(kept[: len(states)]), kind.kept(*kept[len(states) :])))
@@ -105,13 +106,14 @@ def pull_steps(
 
     def pull(state: tuple[Carry, Carry], indices: Array, *_: Any) -> tuple[tuple, Cotangents]:
         given = [stacked(tree, rows) for tree in state]
-        steps = [(len(indices), rows, kind.gates * hidden)] * (2 if kind.apart else 1)
-        run = call(static, "backwards", [*(a.shape for a in given), *steps])
+        size = kind.gates * hidden
+        shapes = [a.shape for a in given] + [(len(indices), rows, size)] * (1 + kind.apart)
+        run = call(static, "backwards", shapes)
         dcarry, dstart, *steps = run(*whole, indices[0].astype(jnp.int32), *given, *after)
-        da, *du = (a.reshape(len(indices), *batch, -1) for a in steps)
+        da, *du = (a.reshape(len(indices), *batch, size) for a in steps)
         ends = [
-            None if d.size == 0 else unstack(d.reshape(-1, *batch, hidden))
-            for d in (dcarry, dstart)
+            None if tree is None else unstack(d.reshape(len(states), *batch, hidden))
+            for tree, d in zip(state, (dcarry, dstart), strict=True)
         ]
         return tuple(ends), Cotangents(None, None, du[0] if du else None, da)
 
@@ -131,7 +133,7 @@ def flat(a: Array, rows: int) -> Array:
 
 def flags(a: Array | None, rows: int) -> Array:
     """A mask for the kernel, ``[0]`` where there is none."""
-    return jnp.zeros((0,), bool) if a is None else a.reshape(-1, rows)
+    return jnp.zeros((0,), bool) if a is None else a.reshape(len(a), rows)
 
 
 def stacked(carry: Carry | None, rows: int) -> Array:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import jax
+import jaxlib
 
 from seqmodels.errors import UserError
 
@@ -23,9 +24,14 @@ FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-shared", 
 
 def build() -> Path:
     """Compile the kernels for this machine; ``$CXX`` names the compiler, else ``c++`` is taken."""
-    compiler = os.environ.get("CXX", "c++")
+    compiler = os.environ.get("CXX") or "c++"
     path = library_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make {path.parent} ({error.strerror}): name another place by XDG_CACHE_HOME="
+        ) from None
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         made = Path(scratch) / path.name
         command = [*shlex.split(compiler), *FLAGS, "-isystem", jax.ffi.include_dir(), str(SOURCE)]
@@ -62,7 +68,7 @@ def library_path() -> Path:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    parts = [SOURCE.read_text(), processor, jax.lib.__version__, *FLAGS]
+    parts = [SOURCE.read_text(), processor, jaxlib.__version__, *FLAGS]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return pooch.os_cache("seqmodels") / "native" / f"{key}.so"
 
@@ -73,7 +79,12 @@ def library() -> ctypes.CDLL | None:
     path = library_path()
     if not path.exists():
         return None
-    found = ctypes.CDLL(str(path))
+    try:
+        found = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise UserError(
+            f"cannot load {path} ({error}): compile it again, python -m seqmodels.native"
+        ) from None
     for target in TARGETS:
         jax.ffi.register_ffi_target(
             target, jax.ffi.pycapsule(getattr(found, target)), platform="cpu"

@@ -137,6 +137,14 @@ def test_any_batch_shape_reverse_and_rematerialised(compiled, name):
 
 @needs_compiler
 @each_cell
+def test_an_empty_batch_has_a_gradient(compiled, name):
+    cell = CELLS[name](4, 8)
+    params, xs, carry, mask, resets = case(cell, (0, 6, 4))
+    close(*(results(cell, params, xs, carry, mask, resets, e) for e in ("native", "scan")))
+
+
+@needs_compiler
+@each_cell
 def test_extreme_inputs_saturate_as_they_do_in_the_scan(compiled, name):
     cell = CELLS[name](4, 8)
     params, xs, *rest = case(cell, (9, 6, 4))
@@ -262,3 +270,15 @@ def test_a_missing_or_failing_compiler_is_told_in_one_line(tmp_path):
         assert message in failed.stderr
         assert len(failed.stderr.splitlines()) == 1
     assert not list(tmp_path.rglob("*.so"))
+    (tmp_path / "file").touch()
+    failed = command(XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert failed.returncode == 2
+    assert "name another place by XDG_CACHE_HOME=" in failed.stderr
+
+
+def test_a_broken_library_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    build.library_path().parent.mkdir(parents=True)
+    build.library_path().write_text("not a library")
+    with pytest.raises(UserError, match=r"compile it again, python -m seqmodels\.native"):
+        build.library()
