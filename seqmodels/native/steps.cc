@@ -403,10 +403,6 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
   for (size_t k = 0; k < kept_all.size(); ++k) {
     kept_all[k] = rest.get<Floats>(S + k)->typed_data() + skipped * Cell::kKept[k] * H;
   }
-  // A copy of da of two steps, the rows so long that they do not share lines of the cache.
-  const int64_t stride = G * H + kLanes;
-  std::unique_ptr<float[]> spare(new float[2 * B * stride]);
-  float* copies = spare.get();
 
   Divide(pool, K, B, P, B * H * H * G, [=](Share rows, Share panels, auto meet) {
     const Share own{panels.begin * 4, std::min(panels.end * 4, vectors)};
@@ -417,7 +413,6 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
       units.To(d_state + row, again ? Vec{} : before);
     };
     for (int64_t t = K - 1; t >= 0; --t) {
-      float* copy = copies + t % 2 * B * stride;
       for (int64_t b = rows.begin; b < rows.end; ++b) {
         const int64_t step = t * B + b;
         const bool on = !masks || masks[step], again = reset && reset[step];
@@ -436,7 +431,6 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
           }
           for (int g = 0; g < G; ++g) {
             units.To(da_all + (step * G + g) * H, da[g]);
-            units.To(copy + b * stride + g * H, da[g]);
             if constexpr (Cell::kApart) units.To(du_all + (step * G + g) * H, du[g]);
           }
           put(false, 0, b, units, state[0]);  // the matmul is still to come
@@ -452,8 +446,8 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
           InBlocks(rows, [&](int64_t row, auto rows_of) {
             constexpr int R = decltype(rows_of)::value;
             Vec sums[R][N] = {};
-            const auto same = [](int n) { return n; };
-            Multiply<R, N>(sums, copy + row * stride, stride, panel, G * H, same, 4);
+            const float* das = da_all + (t * B + row) * G * H;
+            Multiply<R, N>(sums, das, G * H, panel, G * H, [](int n) { return n; }, 4);
             for (int r = 0; r < R; ++r) {
               for (int n = 0; n < N; ++n) {
                 const int64_t b = row + r;
