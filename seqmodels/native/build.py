@@ -76,20 +76,28 @@ def library_path() -> Path:
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled kernels, registered with XLA; ``None`` where they were not compiled."""
-    path = library_path()
-    if not path.exists():
-        return None
-    try:
-        found = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise UserError(
-            f"cannot load {path} ({error}): compile it again, python -m seqmodels.native"
-        ) from None
+    return registered() if library_path().exists() else None
+
+
+@cache
+def registered() -> ctypes.CDLL:
+    """The kernels that this process registered first: XLA takes a name no second time."""
+    found = load(library_path())
     for target in TARGETS:
         jax.ffi.register_ffi_target(
             target, jax.ffi.pycapsule(getattr(found, target)), platform="cpu"
         )
     return found
+
+
+def load(path: Path) -> ctypes.CDLL:
+    """A compiled file, which may not be one."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise UserError(
+            f"cannot load {path} ({error}): compile it again, python -m seqmodels.native"
+        ) from None
 
 
 def lanes() -> int:

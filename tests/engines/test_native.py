@@ -276,9 +276,17 @@ def test_a_missing_or_failing_compiler_is_told_in_one_line(tmp_path):
     assert "name another place by XDG_CACHE_HOME=" in failed.stderr
 
 
-def test_a_broken_library_is_told_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    build.library_path().parent.mkdir(parents=True)
-    build.library_path().write_text("not a library")
+def test_a_broken_library_is_told_in_one_line(tmp_path):
+    (tmp_path / "broken.so").write_text("not a library")
     with pytest.raises(UserError, match=r"compile it again, python -m seqmodels\.native"):
-        build.library()
+        build.load(tmp_path / "broken.so")
+
+
+@needs_compiler
+def test_kernels_compiled_again_leave_those_in_use(compiled, tmp_path, monkeypatch):
+    cell = CELLS["lstm"](4, 8)
+    given = case(cell, (3, 6, 4))
+    for place in ("first", "second"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / place))
+        build.build()
+        close(*(results(cell, *given, engine) for engine in ("native", "scan")))
