@@ -88,8 +88,8 @@ class Structured(NamedTuple):
     what it returns. ``update`` works on rows: it holds the gates and no matmul.  ``kernel`` is
     ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
     ``project`` is also given many steps as rows, so its parameters have no batch axes.
-    ``pullback`` is an optional hand-written derivative of ``update``.  ``plain`` names the float32
-    cell, without options, that cuDNN and the compiled kernels know: "lstm" or "gru".
+    ``pullback`` is an optional hand-written derivative of ``update``.  ``plain`` names the cell,
+    without options, that cuDNN and the compiled kernels know: "lstm", "gru", "rnn" or "irnn".
     """
 
     project: Callable[[Params, Any], PyTree]

@@ -82,7 +82,7 @@ def gru(
         update=lambda params, h, u, a: keep(params, h, u, a)[0],
         prepare=prepare,
         pullback=Pullback(keep, linearise, pull, gather, gates=3),
-        plain="gru" if compute == param_dtype == jnp.float32 else "",
+        plain="gru",
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 

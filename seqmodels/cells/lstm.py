@@ -137,7 +137,7 @@ def lstm(
         update=update,
         prepare=prepare,
         pullback=Pullback(keep, linearise, pull, gather) if plain else None,
-        plain="lstm" if plain and compute == param_dtype == jnp.float32 else "",
+        plain="lstm" if plain else "",
     )
     return structured_cell(init, start, form, inputs)
 

@@ -74,6 +74,7 @@ def rnn(
     def gather(params: Params, h: Carry, z: Array, steps: Cotangents) -> Params:
         return bias_gradients(params, b=steps.a)
 
+    named = "rnn" if activation is jnp.tanh else "irnn" if activation is jax.nn.relu else ""
     form = Structured(
         project=project,
         kernel=lambda params: params["wh"],
@@ -81,6 +82,7 @@ def rnn(
         update=update,
         prepare=prepare,
         pullback=Pullback(keep, linearise, pull, gather),
+        plain=named,
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 

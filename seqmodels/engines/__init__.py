@@ -5,8 +5,8 @@ cell                    engine           why
 ======================  ===============  ==============================================
 structured, 16 bits,    ``mosaic``       one kernel; where it takes the cell and the
 on one Hopper GPU                        device has room for half of the batch at once
-plain LSTM or GRU,      ``native``       the steps on all cores; where its kernels were
-float32, one CPU                         compiled (``python -m seqmodels.native``)
+plain LSTM, GRU, RNN,   ``native``       the steps on all cores; where its kernels were
+one CPU                                  compiled (``python -m seqmodels.native``)
 structured              ``fused``        own backward pass, no per-step weight sums
 linear, GPU             ``associative``  O(log T) depth
 linear, CPU             ``scan``         two cores gain nothing from the extra work

@@ -51,6 +51,8 @@ class Cudnn(NamedTuple):
             )
         if any(a.dtype != jnp.float32 for a in jax.tree.leaves(problem.params)):
             return "needs parameters in float32"
+        if problem.kernel.dtype != jnp.float32:
+            return "needs matmuls in float32"
         if problem.resets is not None:
             return "has no steps at which resets could act"
         if problem.clip is not None:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from seqmodels.engines.cudnn import on_nvidia
 from seqmodels.engines.fused import solve
 from seqmodels.engines.layout import Layout, refused
-from seqmodels.engines.pallas import in_one_launch, kernel_of
+from seqmodels.engines.pallas import in_one_launch
 from seqmodels.engines.problem import Problem, zeros_like
 from seqmodels.engines.tape import Matrix, Tape
 from seqmodels.errors import UserError
@@ -79,7 +79,7 @@ class Mosaic(NamedTuple):
         Three gates would do so only with 64 units; 32 and a tile that is half empty are faster.
         """
         width = width_of(problem)
-        gates = kernel_of(problem).shape[-1] // width
+        gates = problem.kernel.shape[-1] // width
         return width // max(TILE >> (gates.bit_length() - 1), 16)
 
     def ways(self, parties: int) -> list[int]:
@@ -121,7 +121,7 @@ class Mosaic(NamedTuple):
             return f"does not know Mosaic GPU as it is in JAX {jax.__version__}"
         if self.interpret:
             return None
-        if kernel_of(problem).dtype.itemsize != 2:
+        if problem.kernel.dtype.itemsize != 2:
             return "needs a cell with dtype=jnp.bfloat16 (or float16)"
         if not on_hopper():
             return f"needs an NVIDIA device of compute capability 9.0, not {jax.default_backend()}"
@@ -150,7 +150,7 @@ def room() -> int:
 def width_of(problem: Problem) -> int:
     """The largest number of units that divides every size."""
     sizes = [a.shape[-1] for a in jax.tree.leaves(problem.carry)]
-    return math.gcd(*sizes, *kernel_of(problem).shape[-2:])
+    return math.gcd(*sizes, *problem.kernel.shape[-2:])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""LSTMs and GRUs on a CPU, their steps compiled from C++ (``python -m seqmodels.native``).
+"""LSTMs, GRUs and RNNs on a CPU, steps compiled from C++ (``python -m seqmodels.native``).
 
 The engine is ``fused`` with other loops.  Forwards, one call takes all steps, the input matmul
 among them; backwards, one call takes the steps of a chunk, and the gradients of weights are XLA's
@@ -25,7 +25,7 @@ FEW = 8  # rows of a batch below which XLA does the input matmul, for all steps 
 
 
 class Native(NamedTuple):
-    """Takes plain float32 LSTMs and GRUs; no forward mode."""
+    """Takes plain LSTMs, GRUs and RNNs in float32 or bfloat16; no forward mode."""
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
         return solve(problem, loops=Loops(forwards, pull_steps))
@@ -33,7 +33,11 @@ class Native(NamedTuple):
     def refusal(self, problem: Problem) -> str | None:
         """Why it cannot run a problem; ``None`` where it can."""
         if problem.structured.plain not in KINDS:
-            return "needs a plain float32 LSTM or GRU without options"
+            return "needs an LSTM, GRU or RNN (tanh, relu) without options"
+        if {a.dtype for a in jax.tree.leaves(problem.carry)} != {jnp.dtype(jnp.float32)}:
+            return "needs a state in float32"
+        if problem.kernel.dtype not in (jnp.float32, jnp.bfloat16):
+            return "needs matmuls in float32 or bfloat16"
         if problem.clip is not None:
             return "does not clip gradients within a sequence"
         if jax.default_backend() != "cpu":
@@ -51,11 +55,15 @@ class Kind(NamedTuple):
     kept: Callable[..., Any]  # what the cell's derivatives need, from arrays
     widths: tuple[int, ...]  # of these arrays, in units
     apart: bool  # whether the cotangents of the projection are not those of the recurrent matmul
+    vectors: int  # of units, which a matmul takes at a time
 
 
+RNN = Kind(1, lambda p: [p["b"]], lambda h: h, (1,), apart=False, vectors=2)
 KINDS = {
-    "lstm": Kind(4, lambda p: [p["b"]], LSTMKept, (4, 1), apart=False),
-    "gru": Kind(3, lambda p: [p["b"], p["bh"]], GRUKept, (2, 1, 1), apart=True),
+    "lstm": Kind(4, lambda p: [p["b"]], LSTMKept, (4, 1), apart=False, vectors=1),
+    "gru": Kind(3, lambda p: [p["b"], p["bh"]], GRUKept, (2, 1, 1), apart=True, vectors=1),
+    "rnn": RNN,
+    "irnn": RNN,
 }
 
 
@@ -64,24 +72,24 @@ def forwards(
 ) -> tuple[Carry, tuple[Array, Kept | None]]:
     """The final carry, the outputs, and what the backward pass needs of every step."""
     kind, states = KINDS[static.form.plain], jax.tree.leaves(carry)
-    x, (*batch, hidden) = sequence.x.astype(jnp.float32), states[0].shape
+    x, (*batch, hidden) = sequence.x.astype(params["wh"].dtype), states[0].shape
     length, rows = x.shape[0], math.prod(batch)
     weights = [params["wx"], params["wh"]]
     if rows < FEW:
-        given = [absent(), flat(static.form.project(params, x), rows)]
+        given = [absent(x.dtype), flat(static.form.project(params, x), rows)]
         weights = weights[1:]
     else:
-        given = [flat(x, rows), absent()]
-    biases = jnp.concatenate(kind.biases(params))
-    panels = [by_units(biases[None], len(biases) // hidden)]
-    panels += [by_units(w, kind.gates) for w in weights]
+        given = [whole_groups(flat(x, rows), -1), absent()]
+    biases = jnp.concatenate(kind.biases(params)).astype(jnp.float32)
 
     widths = (*[1] * len(states), *kind.widths) if keep else ()
     sizes = [width * hidden for width in (1, *widths)]
     shapes = [(len(states), rows, hidden), *((length, rows, size) for size in sizes)]
-    end, *whole = call(static, "forwards", shapes)(
+    dtypes = [jnp.float32, x.dtype, *[jnp.float32] * len(widths)]
+    end, *whole = call(static, f"forwards_{x.dtype}", shapes, dtypes)(
         *given,
-        jnp.concatenate(panels, axis=1),
+        by_units(biases[None], len(biases) // hidden, kind.vectors),
+        jnp.concatenate([by_units(w, kind.gates, kind.vectors) for w in weights], axis=1),
         *(stacked(tree, rows) for tree in (carry, start)),
         *(flags(a, rows) for a in (sequence.mask, sequence.reset)),
     )
@@ -99,7 +107,7 @@ def pull_steps(
     """A chunk backwards: ``(state, indices, ...) -> (state, cotangents)``."""
     kind, states = KINDS[static.form.plain], jax.tree.leaves(kept.before)
     (_, *batch, hidden), rows = states[0].shape, math.prod(states[0].shape[1:-1])
-    whole = [by_columns(params["wh"].T), flat(dys, rows)]
+    whole = [by_columns(params["wh"].T.astype(jnp.float32)), flat(dys.astype(jnp.float32), rows)]
     whole += [flags(a, rows) for a in (sequence.mask, sequence.reset)]
     after = [flat(a, rows) for a in jax.tree.leaves(kept)]
     unstack = partial(jax.tree.unflatten, jax.tree.structure(kept.before))
@@ -120,9 +128,10 @@ def pull_steps(
     return pull
 
 
-def call(static: Static, name: str, shapes: list) -> Callable:
-    """A compiled kernel as a function of arrays."""
-    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+def call(static: Static, name: str, shapes: list, dtypes: list | None = None) -> Callable:
+    """A compiled kernel as a function of arrays; its results are float32 unless told otherwise."""
+    dtypes = dtypes or [jnp.float32] * len(shapes)
+    results = [jax.ShapeDtypeStruct(*pair) for pair in zip(shapes, dtypes, strict=True)]
     return jax.ffi.ffi_call(f"seqmodels_{static.form.plain}_{name}", results)
 
 
@@ -143,17 +152,32 @@ def stacked(carry: Carry | None, rows: int) -> Array:
     return jnp.stack([a.reshape(rows, a.shape[-1]) for a in jax.tree.leaves(carry)])
 
 
-def absent() -> Array:
+def absent(dtype: Any = jnp.float32) -> Array:
     """An array that is not there."""
-    return jnp.zeros((0,), jnp.float32)
+    return jnp.zeros((0,), dtype)
 
 
-def by_units(w: Float[Array, "K GH"], gates: int) -> Float[Array, "P KGL"]:
-    """The columns of all gates of a vector of units after each other; zeros fill the last."""
-    split = w.reshape(len(w), gates, -1)
-    wide = jnp.pad(split, [(0, 0), (0, 0), (0, -split.shape[-1] % lanes())])
-    panels = jnp.moveaxis(wide.reshape(len(w), gates, -1, lanes()), 2, 0)
-    return panels.reshape(len(panels), -1)
+def group(dtype: Any) -> int:
+    """How many numbers of this dtype the kernels multiply at a time."""
+    return 4 // jnp.dtype(dtype).itemsize
+
+
+def whole_groups(a: Array, axis: int) -> Array:
+    """Zeros at the end of an axis where it is not made of whole groups."""
+    missing = -a.shape[axis] % group(a.dtype)
+    return jnp.pad(a, [(0, missing if k == axis % a.ndim else 0) for k in range(a.ndim)])
+
+
+def by_units(w: Float[Array, "K GH"], gates: int, vectors: int) -> Float[Array, "P N"]:
+    """The columns of all gates of one or more vectors of units after each other.
+
+    Zeros fill the last.  A group of rows lies side by side in each column.
+    """
+    w, size = whole_groups(w, 0), vectors * lanes()
+    split = w.reshape(-1, group(w.dtype), gates, w.shape[-1] // gates)
+    wide = jnp.pad(split, [(0, 0), (0, 0), (0, 0), (0, -split.shape[-1] % size)])
+    panels = wide.reshape(*wide.shape[:3], -1, vectors, lanes())  # [K, group, G, P, V, L]
+    return panels.transpose(3, 0, 4, 2, 5, 1).reshape(panels.shape[3], -1)
 
 
 def by_columns(w: Float[Array, "K H"]) -> Float[Array, "P K4L"]:

@@ -63,7 +63,7 @@ class Pallas(NamedTuple):
     def block_width(self, problem: Problem) -> int:
         """The columns of a block: the largest power of two that divides every size."""
         sizes = [a.shape[-1] for a in jax.tree.leaves(problem.carry)]
-        common = math.gcd(*sizes, *kernel_of(problem).shape[-2:])
+        common = math.gcd(*sizes, *problem.kernel.shape[-2:])
         largest = common & -common
         most = self.width or (WIDTH if matmuls(problem, min(largest, WIDTH)) <= MATMULS else WIDER)
         return min(largest, most)
@@ -71,13 +71,7 @@ class Pallas(NamedTuple):
 
 def matmuls(problem: Problem, width: int) -> int:
     """The matmuls of a step in blocks of so many columns."""
-    return math.prod(kernel_of(problem).shape) // width**2
-
-
-def kernel_of(problem: Problem) -> jax.ShapeDtypeStruct:
-    """The recurrent kernel's shape."""
-    form = problem.structured
-    return jax.eval_shape(lambda p: form.kernel(form.prepare(p)), problem.params)
+    return math.prod(problem.kernel.shape) // width**2
 
 
 class Source(NamedTuple):

@@ -37,6 +37,12 @@ class Problem(NamedTuple):
         assert isinstance(self.cell.form, Linear)
         return self.cell.form
 
+    @property
+    def kernel(self) -> jax.ShapeDtypeStruct:
+        """The recurrent kernel as ``prepare`` leaves it: its shape and dtype."""
+        form = self.structured
+        return jax.eval_shape(lambda p: form.kernel(form.prepare(p)), self.params)
+
     def start(self) -> Carry:
         return self.cell.start(self.params, self.batch_shape)
 

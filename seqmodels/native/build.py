@@ -16,9 +16,8 @@ import jaxlib
 from seqmodels.errors import UserError
 
 SOURCE = Path(__file__).with_name("steps.cc")
-TARGETS = [
-    f"seqmodels_{cell}_{way}" for cell in ("lstm", "gru") for way in ("forwards", "backwards")
-]
+WAYS = "forwards_float32", "forwards_bfloat16", "backwards"
+TARGETS = [f"seqmodels_{cell}_{way}" for cell in ("lstm", "gru", "rnn", "irnn") for way in WAYS]
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC"]
 
 

@@ -16,6 +16,9 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #include "xla/ffi/api/ffi.h"
 
@@ -34,6 +37,9 @@ constexpr int kLanes = 4, kRows = 6;
 constexpr int64_t kWorth = 1 << 19, kWorthMeeting = 1 << 14;
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Shorts __attribute__((vector_size(2 * kLanes)));
+constexpr uint32_t kHigh = 0xffff0000;
 
 static inline Vec Load(const float* from) {
   Vec v;
@@ -41,6 +47,12 @@ static inline Vec Load(const float* from) {
   return v;
 }
 static inline void Store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+
+// To the nearest bfloat16, of two equally near ones the even.
+static inline Shorts Rounded(Vec v) {
+  const Bits bits = (Bits)v, up = bits + 0x7fff + (bits >> 16 & 1);
+  return __builtin_convertvector((v == v ? up : bits | 0x400000) >> 16, Shorts);
+}
 
 static inline Vec Bound(Vec x, float low, float high) {
   x = x < low ? Vec{} + low : x;
@@ -59,20 +71,48 @@ static inline Vec Tanh(Vec x) {
 }
 static inline Vec Half(Vec t) { return 0.5f * t + 0.5f; }
 
-// sums[r][to(n)] += rows[r][k] * panel[k][n], a panel's row being `width` vectors wide.
-template <int R, int N, int M, typename To>
-static inline void Multiply(Vec (&sums)[R][M], const float* rows, int64_t stride,
-                            const float* panel, int64_t depth, To to, int width = N) {
+// What is multiplied: float32, or bfloat16, of which the sums of pairs of products are added up in
+// float32.  A row of weights has kGroup numbers for each column.
+struct Float32 {
+  using Number = float;
+  using Columns = Vec;
+  static constexpr auto kType = ffi::F32;
+  static constexpr int kGroup = 1;
+
+  static Vec Add(Vec sum, const float* x, Vec columns) { return sum + *x * columns; }
+};
+struct BFloat16 {
+  using Number = uint16_t;
+  using Columns = Bits;
+  static constexpr auto kType = ffi::BF16;
+  static constexpr int kGroup = 2;
+
+  static Vec Add(Vec sum, const uint16_t* x, Bits columns) {
+    uint32_t pair;
+    std::memcpy(&pair, x, sizeof pair);
+#if defined(__AVX512BF16__)
+    return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(pair), (__m512bh)columns);
+#else
+    const Bits pairs = Bits{} + pair;
+    sum += (Vec)(pairs << 16) * (Vec)(columns << 16);
+    return sum + (Vec)(pairs & kHigh) * (Vec)(columns & kHigh);
+#endif
+  }
+};
+
+// sums[r][to(n)] += rows[r][k] * panel[k][n], a panel's row being `width` columns wide.
+template <class In, int R, int N, int M, typename To>
+static inline void Multiply(Vec (&sums)[R][M], const typename In::Number* rows, int64_t stride,
+                            const typename In::Number* panel, int64_t depth, To to, int width) {
+  constexpr int kStep = In::kGroup * kLanes;
   Vec own[R][N];  // in registers, since nobody else knows where they lie
   for (int r = 0; r < R; ++r)
     for (int n = 0; n < N; ++n) own[r][n] = sums[r][to(n)];
-  for (int64_t k = 0; k < depth; ++k, panel += width * kLanes) {
-    Vec columns[N];
-    for (int n = 0; n < N; ++n) columns[n] = Load(panel + n * kLanes);
-    for (int r = 0; r < R; ++r) {
-      const float x = rows[r * stride + k];
-      for (int n = 0; n < N; ++n) own[r][n] += x * columns[n];
-    }
+  for (int64_t k = 0; k < depth; k += In::kGroup, panel += width * kStep) {
+    typename In::Columns columns[N];
+    for (int n = 0; n < N; ++n) std::memcpy(&columns[n], panel + n * kStep, sizeof columns[n]);
+    for (int r = 0; r < R; ++r)
+      for (int n = 0; n < N; ++n) own[r][n] = In::Add(own[r][n], rows + r * stride + k, columns[n]);
   }
   for (int r = 0; r < R; ++r)
     for (int n = 0; n < N; ++n) sums[r][to(n)] = own[r][n];
@@ -190,16 +230,18 @@ static void Divide(ffi::ThreadPool pool, int64_t length, int64_t rows, int64_t p
   }
 }
 
-// How the cells of seqmodels/cells/lstm.py and gru.py make their new state, for a vector of units.
+// How the cells of seqmodels/cells/lstm.py, gru.py and rnn.py make their new state, for a vector of
+// units.
 //
 // A cell has kStates states of which the first is h and its output, kGates columns of gates, and
-// kSums sums: the x-part of gate g is added to sum g, the h-part to sum FromH(g).  kKept are the
-// arrays that its derivatives need, by their widths in units; New gives them one after the other.
+// kSums sums: the x-part of gate g is added to sum g, the h-part to sum FromH(g).  A matmul makes
+// those of kVectors vectors at a time, enough to fill the registers.  kKept are the arrays that its
+// derivatives need, by their widths in units; New gives them one after the other.
 // Pull turns the cotangents of the new state into those of the old one (but for what goes through
 // the matmul) and of both parts of the gates.
 
 struct Lstm {
-  static constexpr int kStates = 2, kGates = 4, kSums = 4;
+  static constexpr int kStates = 2, kGates = 4, kSums = 4, kVectors = 1;
   static constexpr std::array<int, 2> kKept = {4, 1};
   static constexpr bool kApart = false;  // du is da
   static constexpr int FromH(int gate) { return gate; }
@@ -226,7 +268,7 @@ struct Lstm {
 };
 
 struct Gru {
-  static constexpr int kStates = 1, kGates = 3, kSums = 4;
+  static constexpr int kStates = 1, kGates = 3, kSums = 4, kVectors = 1;
   static constexpr std::array<int, 3> kKept = {2, 1, 1};
   static constexpr bool kApart = true;
   static constexpr int FromH(int gate) { return gate < 2 ? gate : 3; }
@@ -247,6 +289,33 @@ struct Gru {
     du[1] = da[1] = h * (before(0) - n) * (0.5f - 0.5f * z * z);
     da[2] = du[2] * Half(r);
     state[0] = h * Half(z);
+  }
+};
+
+// activation(z) and its derivative, which the activation itself tells
+struct Tanhs {
+  static Vec Of(Vec z) { return Tanh(z); }
+  static Vec Slope(Vec h) { return 1.0f - h * h; }
+};
+struct Relu {
+  static Vec Of(Vec z) { return z < 0.0f ? Vec{} : z; }
+  static Vec Slope(Vec h) { return h > 0.0f ? Vec{} + 1.0f : Vec{}; }
+};
+template <class Activation>
+struct Rnn {
+  static constexpr int kStates = 1, kGates = 1, kSums = 1, kVectors = 2;
+  static constexpr std::array<int, 1> kKept = {1};
+  static constexpr bool kApart = false;
+  static constexpr int FromH(int gate) { return gate; }
+
+  static void New(const Vec* sums, const Vec*, Vec* after, Vec* kept) {
+    after[0] = kept[0] = Activation::Of(sums[0]);
+  }
+
+  template <typename Before>
+  static void Pull(const Vec* kept, Before, Vec* state, Vec*, Vec* da) {
+    da[0] = state[0] * Activation::Slope(kept[0]);
+    state[0] = Vec{};
   }
 };
 
@@ -272,6 +341,10 @@ struct Whole {
   int64_t first;
   Vec From(const float* row) const { return Load(row + first); }
   void To(float* row, Vec v) const { Store(row + first, v); }
+  void To(uint16_t* row, Vec v) const {
+    const Shorts rounded = Rounded(v);
+    std::memcpy(row + first, &rounded, sizeof rounded);
+  }
 };
 struct Part {
   int64_t first, count;
@@ -281,6 +354,10 @@ struct Part {
     return v;
   }
   void To(float* row, Vec v) const { std::memcpy(row + first, &v, count * sizeof(float)); }
+  void To(uint16_t* row, Vec v) const {
+    const Shorts rounded = Rounded(v);
+    std::memcpy(row + first, &rounded, count * sizeof(uint16_t));
+  }
 };
 template <typename Work>
 static inline void WithUnits(int64_t vector, int64_t H, Work work) {
@@ -289,26 +366,31 @@ static inline void WithUnits(int64_t vector, int64_t H, Work work) {
 }
 
 // All steps.  x [T, B, D], of which the matmul is done here, or u [T, B, GH], in which it was; the
-// other is [0].  weights: for each vector of units the biases of all sums, then wx (where there is
-// x) and wh, a row after the other.  state and end [S, B, H]; start like it, mask and resets [T, B]
-// may be [0].  The rest of the results, if they are wanted, are what the derivatives need: the S
-// states before each step, then what the cell keeps, [T, B, ...].
-template <class Cell>
-static ffi::Error Forwards(ffi::ThreadPool pool, Floats x, Floats u, Floats weights, Floats state,
-                           Floats start, Flags mask, Flags resets, ffi::Result<Floats> end,
-                           ffi::Result<Floats> ys, ffi::RemainingRets rest) {
-  constexpr int S = Cell::kStates, G = Cell::kGates, N = Cell::kSums;
+// other is [0].  biases: of all sums, for each vector of units; weights: for every kVectors of them
+// wx (where there is x) and wh, a row after the other; D and wh's H are multiples of kGroup.  state
+// and end [S, B, H]; start like it, mask and resets [T, B] may be [0].  The rest of the results, if
+// they are wanted, are what the derivatives need: the S states before each step, then what the cell
+// keeps, [T, B, ...].
+template <class Cell, class In>
+static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Floats u, Floats biases,
+                           ffi::Buffer<In::kType> weights, Floats state, Floats start, Flags mask,
+                           Flags resets, ffi::Result<Floats> end,
+                           ffi::Result<ffi::Buffer<In::kType>> ys, ffi::RemainingRets rest) {
+  using Number = typename In::Number;
+  constexpr int S = Cell::kStates, G = Cell::kGates, N = Cell::kSums, V = Cell::kVectors;
   const int64_t T = ys->dimensions()[0], B = ys->dimensions()[1], H = ys->dimensions()[2];
-  const int64_t P = weights.dimensions()[0], size = B * H;
-  const float *xs = Data(x), *us = Data(u), *starts = Data(start), *panels_of = weights.typed_data();
-  const int64_t D = xs ? x.dimensions()[2] : 0, panel_size = (N + (D + H) * G) * kLanes;
-  const bool *masks = Data(mask), *reset = Data(resets);
-  float *y_all = ys->typed_data(), *ends = end->typed_data();
+  const int64_t vectors = (H + kLanes - 1) / kLanes, P = (vectors + V - 1) / V, size = B * H;
+  const Number *xs = Data(x), *panels_of = weights.typed_data();
+  const int64_t D = xs ? x.dimensions()[2] : 0, depth = (H + In::kGroup - 1) / In::kGroup * In::kGroup;
+  const float *us = Data(u), *biases_of = biases.typed_data(), *starts = Data(start);
   const float* given = state.typed_data();
+  const bool *masks = Data(mask), *reset = Data(resets);
+  Number* y_all = ys->typed_data();
+  float* ends = end->typed_data();
 
   const bool keep = rest.size() > 0;
   std::array<float*, S> before_all;
-  std::array<float*, Cell::kKept.size()> kept_all;
+  std::array<float*, Cell::kKept.size()> kept_all = {};
   std::unique_ptr<float[]> spare(keep ? nullptr : new float[2 * S * size]);
   for (int s = 0; s < S; ++s) {
     before_all[s] = keep ? (*rest.get<Floats>(s))->typed_data() : spare.get() + 2 * s * size;
@@ -319,49 +401,69 @@ static ffi::Error Forwards(ffi::ThreadPool pool, Floats x, Floats u, Floats weig
   const auto at = [=](int s, int64_t t) {  // the state before step t
     return t == T ? ends + s * size : before_all[s] + (keep ? t : t % 2) * size;
   };
+  constexpr bool kRounded = In::kGroup > 1;
+  std::unique_ptr<Number[]> rounded(kRounded ? new Number[2 * B * depth]() : nullptr);
+  const auto multiplied = [=, own = rounded.get()](int64_t t) -> Number* {  // [B, depth], of step t
+    if constexpr (kRounded) return own + t % 2 * B * depth;
+    else return at(0, t);
+  };
   const auto is_reset = [=](int64_t t, int64_t b) { return reset && t < T && reset[t * B + b]; };
 
   Divide(pool, T, B, P, B * H * (D + H) * G, [=](Share rows, Share panels, auto meet) {
-    const int64_t left = panels.begin * kLanes, right = std::min(panels.end * kLanes, H);
-    for (int s = 0; s < S; ++s) {
-      for (int64_t b = rows.begin; b < rows.end; ++b) {
-        const float* row = (is_reset(0, b) ? starts : given) + s * size + b * H;
-        std::copy(row + left, row + right, at(s, 0) + b * H + left);
-      }
+    for (int64_t v = panels.begin * V; v < std::min(panels.end * V, vectors); ++v) {
+      WithUnits(v, H, [&](auto units) {
+        for (int64_t b = rows.begin; b < rows.end; ++b) {
+          for (int s = 0; s < S; ++s) {
+            const int64_t row = s * size + b * H;
+            const Vec now = units.From((is_reset(0, b) ? starts : given) + row);
+            units.To(at(s, 0) + b * H, now);
+            if (kRounded && s == 0) units.To(multiplied(0) + b * depth, now);
+          }
+        }
+      });
     }
     meet();
     for (int64_t t = 0; t < T; ++t) {
+      const auto finish = [&](Vec* sums, int64_t b, auto units) {
+        const int64_t step = t * B + b;
+        Vec before[S], after[S], kept[Kept<Cell>()];
+        for (int s = 0; s < S; ++s) before[s] = units.From(at(s, t) + b * H);
+        for (int g = 0; us && g < G; ++g) sums[g] += units.From(us + (step * G + g) * H);
+        Cell::New(sums, before, after, kept);
+        for (size_t k = 0, from = 0; keep && k < Cell::kKept.size(); from += Cell::kKept[k++]) {
+          const int width = Cell::kKept[k];
+          for (int w = 0; w < width; ++w)
+            units.To(kept_all[k] + (step * width + w) * H, kept[from + w]);
+        }
+        const bool on = !masks || masks[step], again = is_reset(t + 1, b);
+        units.To(y_all + step * H, on ? after[0] : Vec{});
+        for (int s = 0; s < S; ++s) {
+          Vec now = on ? after[s] : before[s];
+          if (again) now = units.From(starts + s * size + b * H);
+          units.To(at(s, t + 1) + b * H, now);
+          if (kRounded && s == 0) units.To(multiplied(t + 1) + b * depth, now);
+        }
+      };
       for (int64_t p = panels.begin; p < panels.end; ++p) {
-        const float *bias = panels_of + p * panel_size, *wx = bias + N * kLanes;
-        const float* wh = wx + D * G * kLanes;
-        const auto block = [&](int64_t row, auto rows_of, auto units) {
-          constexpr int R = decltype(rows_of)::value;
-          Vec sums[R][N];
-          for (int r = 0; r < R; ++r)
-            for (int n = 0; n < N; ++n) sums[r][n] = Load(bias + n * kLanes);
-          Multiply<R, G>(sums, xs + (t * B + row) * D, D, wx, D, [](int g) { return g; });
-          Multiply<R, G>(sums, at(0, t) + row * H, H, wh, H, Cell::FromH);
-          for (int r = 0; r < R; ++r) {
-            const int64_t b = row + r, step = t * B + b;
-            Vec before[S], after[S], kept[Kept<Cell>()];
-            for (int s = 0; s < S; ++s) before[s] = units.From(at(s, t) + b * H);
-            for (int g = 0; us && g < G; ++g) sums[r][g] += units.From(us + (step * G + g) * H);
-            Cell::New(sums[r], before, after, kept);
-            for (size_t k = 0, from = 0; keep && k < Cell::kKept.size(); from += Cell::kKept[k++]) {
-              const int width = Cell::kKept[k];
-              for (int w = 0; w < width; ++w)
-                units.To(kept_all[k] + (step * width + w) * H, kept[from + w]);
-            }
-            const bool on = !masks || masks[step], again = is_reset(t + 1, b);
-            units.To(y_all + step * H, on ? after[0] : Vec{});
-            for (int s = 0; s < S; ++s) {
-              const Vec now = on ? after[s] : before[s];
-              units.To(at(s, t + 1) + b * H, again ? units.From(starts + s * size + b * H) : now);
-            }
-          }
+        const float* bias = biases_of + p * V * N * kLanes;
+        const Number* wx = panels_of + p * (D + depth) * V * G * kLanes;
+        const Number* wh = wx + D * V * G * kLanes;
+        const auto from_x = [](int n) { return n / Cell::kGates * Cell::kSums + n % Cell::kGates; };
+        const auto from_h = [](int n) {
+          return n / Cell::kGates * Cell::kSums + Cell::FromH(n % Cell::kGates);
         };
-        WithUnits(p, H, [&](auto units) {
-          InBlocks(rows, [&](int64_t row, auto rows_of) { block(row, rows_of, units); });
+        InBlocks(rows, [&](int64_t row, auto rows_of) {
+          constexpr int R = decltype(rows_of)::value;
+          Vec sums[R][V * N];
+          for (int r = 0; r < R; ++r)
+            for (int n = 0; n < V * N; ++n) sums[r][n] = Load(bias + n * kLanes);
+          Multiply<In, R, V * G>(sums, xs + (t * B + row) * D, D, wx, D, from_x, V * G);
+          Multiply<In, R, V * G>(sums, multiplied(t) + row * depth, depth, wh, depth, from_h, V * G);
+          for (int v = 0; v < V && p * V + v < vectors; ++v) {
+            WithUnits(p * V + v, H, [&](auto units) {
+              for (int r = 0; r < R; ++r) finish(sums[r] + v * N, row + r, units);
+            });
+          }
         });
       }
       meet();
@@ -439,6 +541,11 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
         for (int64_t v = own.begin; v < own.end; ++v) WithUnits(v, H, vector);
       }
       meet();
+      const auto finish = [&](const Vec& sum, int64_t vector, int64_t b) {
+        WithUnits(vector, H, [&](auto units) {
+          put(reset && reset[t * B + b], 0, b, units, units.From(d_state + b * H) + sum);
+        });
+      };
       for (int64_t p = panels.begin; p < panels.end; ++p) {
         const float* panel = panels_of + p * G * H * 4 * kLanes;
         Sized<4>(p, std::min<int64_t>(4, vectors - p * 4), [&](int64_t, auto columns_of) {
@@ -447,16 +554,9 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
             constexpr int R = decltype(rows_of)::value;
             Vec sums[R][N] = {};
             const float* das = da_all + (t * B + row) * G * H;
-            Multiply<R, N>(sums, das, G * H, panel, G * H, [](int n) { return n; }, 4);
-            for (int r = 0; r < R; ++r) {
-              for (int n = 0; n < N; ++n) {
-                const int64_t b = row + r;
-                WithUnits(p * 4 + n, H, [&](auto units) {
-                  const Vec before = units.From(d_state + b * H) + sums[r][n];
-                  put(reset && reset[t * B + b], 0, b, units, before);
-                });
-              }
-            }
+            Multiply<Float32, R, N>(sums, das, G * H, panel, G * H, [](int n) { return n; }, 4);
+            for (int r = 0; r < R; ++r)
+              for (int n = 0; n < N; ++n) finish(sums[r][n], p * 4 + n, row + r);
           });
         });
       }
@@ -465,18 +565,21 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
   return ffi::Error::Success();
 }
 
+template <class In>
 static auto ForwardsOf() {
+  using Numbers = ffi::Buffer<In::kType>;
   return ffi::Ffi::Bind()
       .Ctx<ffi::ThreadPool>()
-      .Arg<Floats>()  // x
-      .Arg<Floats>()  // u
-      .Arg<Floats>()  // weights
-      .Arg<Floats>()  // state
-      .Arg<Floats>()  // start
-      .Arg<Flags>()   // mask
-      .Arg<Flags>()   // resets
-      .Ret<Floats>()  // end
-      .Ret<Floats>()  // ys
+      .Arg<Numbers>()            // x
+      .template Arg<Floats>()    // u
+      .template Arg<Floats>()    // biases
+      .template Arg<Numbers>()   // weights
+      .template Arg<Floats>()    // state
+      .template Arg<Floats>()    // start
+      .template Arg<Flags>()     // mask
+      .template Arg<Flags>()     // resets
+      .template Ret<Floats>()    // end
+      .template Ret<Numbers>()   // ys
       .RemainingRets();
 }
 static auto BackwardsOf() {
@@ -495,9 +598,15 @@ static auto BackwardsOf() {
       .Ret<Floats>()  // da
       .RemainingRets();
 }
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_lstm_forwards, Forwards<Lstm>, ForwardsOf());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_lstm_backwards, Backwards<Lstm>, BackwardsOf());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_gru_forwards, Forwards<Gru>, ForwardsOf());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_gru_backwards, Backwards<Gru>, BackwardsOf());
+#define SEQMODELS_KERNELS(name, Cell)                                                            \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_forwards_float32, (Forwards<Cell, Float32>),  \
+                                ForwardsOf<Float32>());                                          \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_forwards_bfloat16, (Forwards<Cell, BFloat16>), \
+                                ForwardsOf<BFloat16>());                                         \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_backwards, Backwards<Cell>, BackwardsOf())
+SEQMODELS_KERNELS(lstm, Lstm);
+SEQMODELS_KERNELS(gru, Gru);
+SEQMODELS_KERNELS(rnn, Rnn<Tanhs>);
+SEQMODELS_KERNELS(irnn, Rnn<Relu>);
 
 extern "C" int seqmodels_lanes() { return kLanes; }

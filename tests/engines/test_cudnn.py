@@ -204,7 +204,7 @@ def test_rematerialised_in_chunks(nvidia):
     [
         (lstm(D, H, peepholes=True), {}, "no peepholes"),
         (lstm(D, H, layer_norm=True), {}, "no peepholes"),
-        (lstm(D, H, dtype=jnp.bfloat16), {}, "plain float32"),
+        (lstm(D, H, dtype=jnp.bfloat16), {}, "matmuls in float32"),
         (CELL, {"resets": jnp.zeros((T, B), bool)}, "resets"),
         (CELL, {"clip_gradient": 1.0}, "clip_gradient"),
     ],
