@@ -15,6 +15,7 @@ import jax
 from benchmarks.candidate import Candidate
 from benchmarks.cases import Case
 from benchmarks.timing import Samples, ratio
+from seqmodels.native.build import library
 
 OURS = "ours"
 LIBRARIES = ("jax", "torch", "flax", "dm-haiku", "equinox", "keras", "numpy")
@@ -49,6 +50,7 @@ def environment() -> Row:
         "model": cpu_model(),
         "device": jax.devices()[0].device_kind,
         "cores": len(os.sched_getaffinity(0)),
+        "native": library() is not None,  # whether ``auto`` has compiled steps to choose
         "malloc": os.environ.get("GLIBC_TUNABLES", ""),
         "versions": {name: installed(name) for name in LIBRARIES},
     }

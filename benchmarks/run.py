@@ -1,8 +1,9 @@
 """Time this library against its peers, print tables and save them (below 1: we are faster).
 
-python -m benchmarks                      everything, about 25 minutes on two quiet cores
-python -m benchmarks --resume             what is missing of it
+Without options everything, about 25 minutes on two quiet cores; --resume measures what is missing.
+
 python -m benchmarks --parts grid --cells lstm --sizes 32,128,128 --peers pytorch flax_nnx
+
 python -m benchmarks --parts grid --variants masked layers --seconds 1
 """
 

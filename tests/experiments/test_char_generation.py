@@ -17,6 +17,8 @@ from experiments.char_generation import EXPERIMENT
 from seqmodels.cli import status
 from seqmodels.data import python_sources
 
+pytestmark = pytest.mark.xdist_group("char_generation")  # a fixture of theirs takes long
+
 TEXT = "".join(f"def f{n}(x):\n    return '{n}' + x\n\n" for n in range(120))
 SMOKE = ["--smoke", "--layers", "1", "--batch-size", "4", "--length", "4"]
 SMOKE += ["--steps", "4", "--evaluate-every", "2", "--dispatch", "2"]

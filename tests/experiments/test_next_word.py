@@ -12,6 +12,8 @@ from experiments.next_word import EXPERIMENT, Config
 from seqmodels.cli import status
 from seqmodels.train.run_directory import RunDirectory
 
+pytestmark = pytest.mark.xdist_group("next_word")  # a fixture of theirs takes long
+
 SMOKE = ["--smoke", "--batch-size", "2", "--length", "4", "--dispatch", "2"]
 SMOKE += ["--steps", "4", "--evaluate-every", "4"]
 RUN = "runs/next_word/one"

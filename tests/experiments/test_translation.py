@@ -12,6 +12,8 @@ from experiments.translation import EXPERIMENT
 from seqmodels.cli import status
 from seqmodels.diagnostics.translations import draw_by_length
 
+pytestmark = pytest.mark.xdist_group("translation")  # a fixture of theirs takes long
+
 NUMBERS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre"}
 
 
