@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from benchmarks.candidate import Candidate, Model, candidates
+from benchmarks.candidate import Candidate, Model, Unsupported, candidates
 from benchmarks.cases import Case, Data
 
 CELLS = {"rnn": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}
@@ -28,6 +28,8 @@ class Network(nn.Module):
 
 
 def build(case: Case, data: Data) -> dict[str, Candidate]:
+    if case.cell == "rnn" and case.dtype != "float32":
+        raise Unsupported("its SimpleCell gives the carry another dtype")
     lengths = None if data.lengths is None else jnp.asarray(data.lengths)
 
     def make(key: jax.Array) -> Model:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from benchmarks.candidate import Candidate, Model, candidates
+from benchmarks.candidate import Candidate, Model, Unsupported, candidates
 from benchmarks.cases import Case, Data
 
 CELLS = {"rnn": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}
@@ -12,6 +12,8 @@ CELLS = {"rnn": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCel
 
 def build(case: Case, data: Data) -> dict[str, Candidate]:
     dtype, size = jnp.dtype(case.dtype), case.hidden
+    if case.cell == "rnn" and dtype != jnp.float32:
+        raise Unsupported("its SimpleCell gives the carry another dtype")
     lengths = None if data.lengths is None else jnp.asarray(data.lengths)
 
     def layer(rngs: nnx.Rngs):
