@@ -34,16 +34,16 @@ class Native(NamedTuple):
         """Why it cannot run a problem; ``None`` where it can."""
         if problem.structured.plain not in KINDS:
             return "needs an LSTM, GRU or RNN (tanh, relu) without options"
-        if {a.dtype for a in jax.tree.leaves(problem.carry)} != {jnp.dtype(jnp.float32)}:
-            return "needs a state in float32"
-        if problem.kernel.dtype not in (jnp.float32, jnp.bfloat16):
-            return "needs matmuls in float32 or bfloat16"
         if problem.clip is not None:
             return "does not clip gradients within a sequence"
         if jax.default_backend() != "cpu":
             return f"needs a CPU, not {jax.default_backend()}"
         if library() is None:
             return "needs its kernels compiled: python -m seqmodels.native"
+        if {a.dtype for a in jax.tree.leaves(problem.carry)} != {jnp.dtype(jnp.float32)}:
+            return "needs a state in float32"
+        if problem.kernel.dtype not in (jnp.float32, jnp.bfloat16):
+            return "needs matmuls in float32 or bfloat16"
         return None
 
 

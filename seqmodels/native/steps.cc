@@ -1,4 +1,4 @@
-// The steps of an LSTM and a GRU on a CPU, for XLA's foreign function interface (build.py).
+// The steps of an LSTM, a GRU and an RNN on a CPU, for XLA's foreign function interface (build.py).
 //
 // A pass shares the batch out over XLA's own threads, and each takes all steps of its rows: nobody
 // waits for anybody.  Where there are too few rows, the threads share out the units of every step.
@@ -72,7 +72,8 @@ static inline Vec Tanh(Vec x) {
 static inline Vec Half(Vec t) { return 0.5f * t + 0.5f; }
 
 // What is multiplied: float32, or bfloat16, of which the sums of pairs of products are added up in
-// float32.  A row of weights has kGroup numbers for each column.
+// float32 (one instruction where there is one, to which subnormal numbers are zero).  A row of weights
+// has kGroup numbers for each column.
 struct Float32 {
   using Number = float;
   using Columns = Vec;
@@ -235,7 +236,8 @@ static void Divide(ffi::ThreadPool pool, int64_t length, int64_t rows, int64_t p
 //
 // A cell has kStates states of which the first is h and its output, kGates columns of gates, and
 // kSums sums: the x-part of gate g is added to sum g, the h-part to sum FromH(g).  A matmul makes
-// those of kVectors vectors at a time, enough to fill the registers.  kKept are the arrays that its
+// those of kVectors vectors at a time, enough to fill the registers (KINDS in engines/native.py lays
+// the weights out for as many).  kKept are the arrays that its
 // derivatives need, by their widths in units; New gives them one after the other.
 // Pull turns the cotangents of the new state into those of the old one (but for what goes through
 // the matmul) and of both parts of the gates.
@@ -328,7 +330,7 @@ constexpr int Kept() {
 
 using Floats = ffi::Buffer<ffi::F32>;
 using Flags = ffi::Buffer<ffi::PRED>;
-using Number = ffi::Buffer<ffi::S32>;
+using Index = ffi::Buffer<ffi::S32>;
 
 // An array that may be absent, which then is [0].
 template <typename Buffer>
@@ -479,7 +481,7 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
 // matmul gave; where the cell has them apart, that of the projection follows it.
 template <class Cell>
 static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Flags mask,
-                            Flags resets, Number first, Floats dstate, Floats dstart,
+                            Flags resets, Index first, Floats dstate, Floats dstart,
                             ffi::RemainingArgs rest, ffi::Result<Floats> dstate_out,
                             ffi::Result<Floats> dstart_out, ffi::Result<Floats> da,
                             ffi::RemainingRets apart) {
@@ -589,7 +591,7 @@ static auto BackwardsOf() {
       .Arg<Floats>()  // dys
       .Arg<Flags>()   // mask
       .Arg<Flags>()   // resets
-      .Arg<Number>()  // first
+      .Arg<Index>()   // first
       .Arg<Floats>()  // dstate
       .Arg<Floats>()  // dstart
       .RemainingArgs()

@@ -1,4 +1,4 @@
-"""The compiled LSTM and GRU against the scan engine, and what their builder says."""
+"""The compiled LSTM, GRU and RNN against the scan engine, and what their builder says."""
 
 import os
 import shutil
@@ -69,10 +69,12 @@ def random(shape, seed):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-def case(cell, sizes, seed=0):
+def case(cell, sizes, seed=0, spread=0.1):
     """Parameters, inputs, a carry, a mask, and resets."""
     batch, length, features = sizes
-    params = jax.tree.map(lambda a: a + 0.02 * random(a.shape, seed), cell.init(jax.random.key(0)))
+    params = jax.tree.map(
+        lambda a: a + spread * random(a.shape, seed), cell.init(jax.random.key(0))
+    )
     carry = zoo.random_carry(cell, params, (batch,), jax.random.key(3))
     mask = jax.random.bernoulli(jax.random.key(4), 0.7, (length, batch))
     resets = jax.random.bernoulli(jax.random.key(5), 0.3, (length, batch))
@@ -117,7 +119,8 @@ each_cell = pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "irnn"])
 def test_results_and_gradients_are_those_of_the_scan(compiled, name, size, masked, reset):
     batch, length, features, hidden = SIZES[size]
     cell = CELLS[name](features, hidden)
-    params, xs, carry, mask, resets = case(cell, (batch, length, features))
+    spread = 0.02 if "rnn" in name else 0.1  # more is chaos without gates: rounding errors grow
+    params, xs, carry, mask, resets = case(cell, (batch, length, features), spread=spread)
     given = params, xs, carry, mask if masked else None, resets if reset else None
     close(*(results(cell, *given, engine) for engine in ("native", "scan")))
 
