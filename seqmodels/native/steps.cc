@@ -72,8 +72,8 @@ static inline Vec Tanh(Vec x) {
 static inline Vec Half(Vec t) { return 0.5f * t + 0.5f; }
 
 // What is multiplied: float32, or bfloat16, of which the sums of pairs of products are added up in
-// float32 (one instruction where there is one, to which subnormal numbers are zero).  A row of weights
-// has kGroup numbers for each column.
+// float32 (by one instruction where there is one, to which subnormal numbers are zero).  A row of
+// weights has kGroup numbers for each column.
 struct Float32 {
   using Number = float;
   using Columns = Vec;
@@ -236,11 +236,10 @@ static void Divide(ffi::ThreadPool pool, int64_t length, int64_t rows, int64_t p
 //
 // A cell has kStates states of which the first is h and its output, kGates columns of gates, and
 // kSums sums: the x-part of gate g is added to sum g, the h-part to sum FromH(g).  A matmul makes
-// those of kVectors vectors at a time, enough to fill the registers (KINDS in engines/native.py lays
-// the weights out for as many).  kKept are the arrays that its
-// derivatives need, by their widths in units; New gives them one after the other.
-// Pull turns the cotangents of the new state into those of the old one (but for what goes through
-// the matmul) and of both parts of the gates.
+// those of kVectors vectors at a time, enough to fill the registers (KINDS in engines/native.py
+// lays the weights out for as many).  kKept are the arrays that its derivatives need, by their
+// widths in units; New gives them one after the other.  Pull turns the cotangents of the new state
+// into those of the old one (but for what goes through the matmul) and of both parts of the gates.
 
 struct Lstm {
   static constexpr int kStates = 2, kGates = 4, kSums = 4, kVectors = 1;
@@ -383,7 +382,8 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
   const int64_t T = ys->dimensions()[0], B = ys->dimensions()[1], H = ys->dimensions()[2];
   const int64_t vectors = (H + kLanes - 1) / kLanes, P = (vectors + V - 1) / V, size = B * H;
   const Number *xs = Data(x), *panels_of = weights.typed_data();
-  const int64_t D = xs ? x.dimensions()[2] : 0, depth = (H + In::kGroup - 1) / In::kGroup * In::kGroup;
+  const int64_t D = xs ? x.dimensions()[2] : 0;
+  const int64_t depth = (H + In::kGroup - 1) / In::kGroup * In::kGroup;
   const float *us = Data(u), *biases_of = biases.typed_data(), *starts = Data(start);
   const float* given = state.typed_data();
   const bool *masks = Data(mask), *reset = Data(resets);
@@ -460,7 +460,8 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
           for (int r = 0; r < R; ++r)
             for (int n = 0; n < V * N; ++n) sums[r][n] = Load(bias + n * kLanes);
           Multiply<In, R, V * G>(sums, xs + (t * B + row) * D, D, wx, D, from_x, V * G);
-          Multiply<In, R, V * G>(sums, multiplied(t) + row * depth, depth, wh, depth, from_h, V * G);
+          const Number* hs = multiplied(t) + row * depth;
+          Multiply<In, R, V * G>(sums, hs, depth, wh, depth, from_h, V * G);
           for (int v = 0; v < V && p * V + v < vectors; ++v) {
             WithUnits(p * V + v, H, [&](auto units) {
               for (int r = 0; r < R; ++r) finish(sums[r] + v * N, row + r, units);
