@@ -4,12 +4,13 @@ import os
 from importlib.metadata import version
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Most of a test's time is compilation: without LLVM's passes it takes half as long, and half of
-# that without MLIR for fusions, which later versions cannot do without.
+# Most of a test's time is compilation: without LLVM's passes it takes half as long, a little less
+# in one piece, and half of that without MLIR for fusions, which later versions cannot do without.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=8"
     " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_parallel_codegen_split_count=1"
     + " --xla_cpu_use_fusion_emitters=false"
     * version("jaxlib").startswith("0.10."),
 )
