@@ -22,7 +22,7 @@ class Config(FitConfig):
     """Rows of a batch."""
 
     units: int = 3
-    """Inputs."""
+    """Inputs, of which the model takes 8 at most."""
 
     delay: float = 0.0
     """Seconds that each batch takes to make."""
@@ -88,6 +88,8 @@ def task(config, extras):
         return squares, state, {"error": (squares.sum(), jnp.float32(squares.size))}
 
     def loss(params, hyper, memory, batch, key):
+        if config.units > 8:
+            raise UserError("--units must be 8 or fewer: there is no engine for more")
         noise = hyper["noise"] * jax.random.normal(key, memory.shape)
         squares, state, metrics = forward(params, memory, batch, noise)
         return squares.mean(), (state, metrics)

@@ -50,6 +50,15 @@ def start(
     return jax.jit(_initial(task, config))(*_seeds(config, numbers), batches(0))
 
 
+def rehearse(
+    task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
+) -> None:
+    """Trace a loss without computing it: what a model refuses is told before a run begins."""
+    batch = batches(0)
+    state = jax.eval_shape(_initial(task, config), *_seeds(config, numbers), batch)
+    jax.eval_shape(task.loss, state.params, state.hyper, state.memory, batch, state.key)
+
+
 def resume(
     task: Task,
     batches: Batches,

@@ -16,6 +16,7 @@ from seqmodels.errors import UserError
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, RunOptions
 from seqmodels.train.experiment import Data, Experiment
+from seqmodels.train.fit import rehearse
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.leaderboard import draw_sweep, show, write_csv
 from seqmodels.train.logs import draw_curves
@@ -52,8 +53,10 @@ def sweep_command(
         points, sweep_options = _read(directory)
         directory.write_config(experiment.name, config)
     session = _Session(experiment, directory, config, points)
-    data = session.data(replace(config, **{**points[0], "seed": config.seed}))
+    first = replace(config, **{**points[0], "seed": config.seed})
+    data = session.data(first)
     if options.resume is None:
+        rehearse(session.problem(first).task, data.train, first, experiment.numbers(first))
         directory.create(experiment.name, config, data.extras)
         _write(directory, points, sweep_options)
     print(f"device      {device_line()}")
