@@ -64,23 +64,25 @@ def weighted(ys, carry):
     return jnp.vdot(jnp.cos(jnp.arange(flat.size, dtype=flat.dtype)), flat)
 
 
-def drawn(shapes, scale, seed):
-    """Numbers for a tree of shapes, by numpy: JAX would compile a program for each shape."""
-    draw = np.random.default_rng(seed).standard_normal
-    return jax.tree.map(lambda a: jnp.asarray(scale(a) * draw(a.shape), a.dtype), shapes)
-
-
 def case(cell, sizes):
-    """Parameters, inputs, a carry, a mask, and resets."""
+    """Parameters, inputs, a carry, a mask, and resets.
+
+    By numpy: JAX would compile a program for each shape.
+    """
     batch, length, features = sizes
-    shapes = jax.eval_shape(cell.init, jax.random.key(0))
-    # no chaos at any size, in which rounding errors would grow
-    params = drawn(shapes, lambda a: 0.7 * a.shape[0] ** -0.5, 0)
-    start = jax.eval_shape(partial(cell.start, batch_shape=(batch,)), params)
-    carry = drawn(start, lambda a: 0.3, 1)
-    xs = drawn(jax.ShapeDtypeStruct((length, batch, features), jnp.float32), lambda a: 1.0, 2)
-    uniform = np.random.default_rng(3).random((2, length, batch))
-    return params, xs, carry, jnp.asarray(uniform[0] < 0.7), jnp.asarray(uniform[1] < 0.3)
+    random = np.random.default_rng(0)
+
+    def draw(a, scale):
+        return jnp.asarray(scale * random.standard_normal(a.shape), a.dtype)
+
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    # weights of a size at which there is no chaos, in which rounding errors would grow
+    params = jax.tree.map(lambda a: draw(a, 0.7 * a.shape[0] ** -0.5), params)
+    carry = jax.eval_shape(partial(cell.start, batch_shape=(batch,)), params)
+    carry = jax.tree.map(lambda a: draw(a, 0.3), carry)
+    xs = draw(jax.ShapeDtypeStruct((length, batch, features), jnp.float32), 1.0)
+    mask, resets = random.random((2, length, batch)) < np.array([0.7, 0.3])[:, None, None]
+    return params, xs, carry, jnp.asarray(mask), jnp.asarray(resets)
 
 
 def results(cell, params, xs, carry, mask, resets, engine):
