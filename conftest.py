@@ -4,8 +4,8 @@ import os
 from importlib.metadata import version
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Most of a test's time is compilation: without LLVM's passes it takes half as long, a little less
-# in one piece, and half of that without MLIR for fusions, which later versions cannot do without.
+# Most of a test's time is compilation: without LLVM's passes it takes half as long, with one module
+# for each program a little less, half of that without MLIR for fusions, which later versions need.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=8"

@@ -62,7 +62,8 @@ def test_smoke_writes_everything_and_the_run_can_be_used(capsys):
         (["--resume", "runs/toy/001", "--units", "5", "--steps", "20"], "does not fit the config"),
         (["--name", "001"], "exists: go on with --resume runs/toy/001"),
         (["--name", "001", "--overwrite", "--data", "missing"], "--data missing: there is no"),
-        (["--name", "001", "--overwrite", "--units", "9"], "--units must be 8 or fewer"),
+        (["--name", "001", "--overwrite", "--engine", "warp"], "--engine warp is not there"),
+        (["--resume", "runs/toy/001", "--engine", "warp", "--steps", "20"], "--engine warp is not"),
     ]
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     for arguments, told in wrong:
@@ -87,8 +88,8 @@ def test_smoke_writes_everything_and_the_run_can_be_used(capsys):
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),
         (["--data", "missing"], "--data missing"),
-        (["--units", "9"], "--units must be 8 or fewer"),
-        (["sweep", "--units", "9", "--learning-rate", "1e-3", "1e-2"], "--units must be 8 or"),
+        (["--engine", "warp"], "--engine warp is not there"),
+        (["sweep", "--engine", "warp", "--seed", "0", "1"], "--engine warp is not there"),
     ],
 )
 def test_mistakes_get_one_line_and_status_2(arguments, told, capsys):

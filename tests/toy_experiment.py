@@ -22,13 +22,16 @@ class Config(FitConfig):
     """Rows of a batch."""
 
     units: int = 3
-    """Inputs, of which the model takes 8 at most."""
+    """Inputs."""
 
     delay: float = 0.0
     """Seconds that each batch takes to make."""
 
     explode: int = -1
     """Step whose batch is infinite."""
+
+    engine: str = "auto"
+    """Nothing but auto is there."""
 
     data: str | None = None
     """A name that must not be 'missing'."""
@@ -88,8 +91,8 @@ def task(config, extras):
         return squares, state, {"error": (squares.sum(), jnp.float32(squares.size))}
 
     def loss(params, hyper, memory, batch, key):
-        if config.units > 8:
-            raise UserError("--units must be 8 or fewer: there is no engine for more")
+        if config.engine != "auto":
+            raise UserError(f"--engine {config.engine} is not there: use --engine auto")
         noise = hyper["noise"] * jax.random.normal(key, memory.shape)
         squares, state, metrics = forward(params, memory, batch, noise)
         return squares.mean(), (state, metrics)

@@ -47,16 +47,9 @@ def start(
     task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
 ) -> TrainState:
     """State before the first step, on the device; ``numbers`` defaults to the config's."""
-    return jax.jit(_initial(task, config))(*_seeds(config, numbers), batches(0))
-
-
-def rehearse(
-    task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
-) -> None:
-    """Trace a loss without computing it: what a model refuses is told before a run begins."""
     batch = batches(0)
-    state = jax.eval_shape(_initial(task, config), *_seeds(config, numbers), batch)
-    jax.eval_shape(task.loss, state.params, state.hyper, state.memory, batch, state.key)
+    state = jax.jit(_initial(task, config))(*_seeds(config, numbers), batch)
+    return _rehearsed(task, state, batch)
 
 
 def resume(
@@ -70,11 +63,19 @@ def resume(
     values, key = _seeds(config, numbers)
 
     def abstract(step: int) -> TrainState:
-        # The memory has the shape that the last batch asked for.
-        batch = batches(max(step - 1, 0))
-        return jax.eval_shape(_initial(task, config), values, key, batch)
+        return jax.eval_shape(_initial(task, config), values, key, last_batch(step))
 
-    return checkpoints.restore(abstract)._replace(hyper=values)
+    def last_batch(step: int) -> PyTree:
+        return batches(max(step - 1, 0))  # the memory has the shape that it asked for
+
+    state = checkpoints.restore(abstract)._replace(hyper=values)
+    return _rehearsed(task, state, last_batch(int(state.step)))
+
+
+def _rehearsed(task: Task, state: TrainState, batch: PyTree) -> TrainState:
+    """The state, once a loss was traced: what the model refuses is told before a run is touched."""
+    jax.eval_shape(task.loss, state.params, state.hyper, state.memory, batch, state.key)
+    return state
 
 
 def _initial(task: Task, config: FitConfig) -> Callable[..., TrainState]:

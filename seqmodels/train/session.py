@@ -13,7 +13,7 @@ from seqmodels.errors import UserError
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, RunOptions, in_steps
 from seqmodels.train.experiment import Data, Experiment, load_run
-from seqmodels.train.fit import Evaluator, Log, TrainingDiverged, fit, rehearse, resume, start
+from seqmodels.train.fit import Evaluator, Log, TrainingDiverged, fit, resume, start
 from seqmodels.train.hosts import agree, is_first
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.logs import Profile, draw_curves, tensorboard
@@ -38,7 +38,6 @@ def train(experiment: Experiment, program: str, config: FitConfig, options: RunO
     checkpoints = Checkpoints(directory.checkpoints, config.keep)
     numbers = experiment.numbers(config)
     if options.resume is None:
-        rehearse(task, data.train, config, numbers)
         state = start(task, data.train, config, numbers)
         directory.create(experiment.name, config, data.extras)
     else:

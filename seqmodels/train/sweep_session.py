@@ -12,11 +12,13 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
+import jax
+
 from seqmodels.errors import UserError
 from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, RunOptions
 from seqmodels.train.experiment import Data, Experiment
-from seqmodels.train.fit import rehearse
+from seqmodels.train.fit import start
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.leaderboard import draw_sweep, show, write_csv
 from seqmodels.train.logs import draw_curves
@@ -51,14 +53,16 @@ def sweep_command(
             raise UserError(f"--resume goes on with the members it has: leave out {' '.join(axes)}")
         directory = RunDirectory.open(options.resume, experiment.name)
         points, sweep_options = _read(directory)
-        directory.write_config(experiment.name, config)
     session = _Session(experiment, directory, config, points)
     first = replace(config, **{**points[0], "seed": config.seed})
-    data = session.data(first)
+    data, task = session.data(first), session.problem(first).task
+    # what the model refuses is told now, before a sweep is touched
+    jax.eval_shape(lambda: start(task, data.train, first, experiment.numbers(first)))
     if options.resume is None:
-        rehearse(session.problem(first).task, data.train, first, experiment.numbers(first))
         directory.create(experiment.name, config, data.extras)
         _write(directory, points, sweep_options)
+    else:
+        directory.write_config(experiment.name, config)
     print(f"device      {device_line()}")
     print(f"members     {len(points)}")
     print(f"data        {data.name}")
