@@ -22,6 +22,7 @@ from jaxtyping import install_import_hook
 install_import_hook("seqmodels", "beartype.beartype")
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -30,6 +31,14 @@ from hypothesis import settings  # noqa: E402
 
 settings.register_profile("tests", deadline=None, max_examples=50)  # a busy machine is no failure
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _empty_cache(tmp_path_factory):
+    """Kernels and data of whoever runs the tests are not found by them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def pytest_collection_modifyitems(items):
