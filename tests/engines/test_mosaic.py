@@ -7,7 +7,7 @@ from sequences import D, T, arguments, arguments_of_zeros, close, graded, member
 
 from seqmodels.cells import CELLS
 from seqmodels.engines import choose, mosaic
-from seqmodels.engines.mosaic import Mosaic
+from seqmodels.engines.mosaic import Mosaic, shares
 from seqmodels.engines.problem import Problem
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
@@ -51,7 +51,7 @@ def test_bfloat16_weights_with_a_state_in_float32(interpreted):
 @pytest.mark.parametrize("held", [0, 1])
 def test_weights_that_do_not_fit_are_held_in_registers_and_streamed(interpreted, monkeypatch, held):
     """Of a party's four chunks, [64, 64] each, one stays; the others take turns in two places."""
-    monkeypatch.setattr(mosaic, "REGISTERS", (255 - 3 * 64 - 32 * held, 3))
+    monkeypatch.setattr(shares, "REGISTERS", (255 - 3 * 64 - 32 * held, 3))
     engine = interpreted(blocks=2, memory=(160 - 16 * held) * 1024)
     cell = CELLS["rnn"](D, 4 * H)
     params, xs, carry, mask, resets = arguments(cell, (2,))

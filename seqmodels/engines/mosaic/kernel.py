@@ -1,4 +1,4 @@
-"""The kernel of ``mosaic.py``, as one party runs it: what it does at each step.
+"""The kernel, as one party runs it: what it does at each step.
 
 Arrays lie with the batch last, ``[units, rows]``: so the weights are the operand of ``wgmma`` that
 must have 64 rows, and a small batch wastes nothing.  At each step a party copies its share of what
@@ -17,8 +17,11 @@ import numpy as np
 from jax.experimental.pallas import mosaic_gpu as gpu
 
 from seqmodels.engines.blocks import RULES, Factor, Rows, boxed, contract, elementwise, replay
-from seqmodels.engines.mosaic import Mosaic, Product, Shares, product_of
-from seqmodels.engines.mosaic_party import Interpreted, Memory, OnDevice, Party
+from seqmodels.engines.mosaic import Mosaic
+from seqmodels.engines.mosaic.device import OnDevice
+from seqmodels.engines.mosaic.interpreted import Interpreted
+from seqmodels.engines.mosaic.party import Memory, Party
+from seqmodels.engines.mosaic.shares import Product, Shares, product_of
 from seqmodels.engines.pallas import Plan
 from seqmodels.engines.tape import Equation, Matrix, Slot
 from seqmodels.types import Array
@@ -35,7 +38,7 @@ OTHERWISE: dict[str, Callable] = {
 
 def launch(settings: Mosaic, layout: Shares, plan: Plan) -> Sequence[Array]:
     """The one kernel launch: the last carry, and the outputs of every step."""
-    product = product_of(settings, layout, plan.tape)
+    product = product_of(layout, plan.tape, settings.memory, settings.streamed)
     parties: dict[str, Any] = {
         "cluster": (layout.cluster,),
         "cluster_names": ("block",),
