@@ -18,7 +18,7 @@ from seqmodels.losses import cross_entropy
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "seqmodels"
-SOURCES = (".py", ".cc")
+SOURCES = (".py", ".cc", ".h")
 
 # A part of the package imports from its own level and from those above it.
 LEVELS = [
