@@ -36,12 +36,12 @@ static inline void Sized(int64_t at, int64_t size, Block&& block) {
   }
 }
 // The same for blocks of rows, of about equal sizes.
-template <typename Block>
+template <int R, typename Block>
 static inline void InBlocks(Share rows, Block&& block) {
-  const int64_t count = rows.end - rows.begin, blocks = (count + kRows - 1) / kRows;
+  const int64_t count = rows.end - rows.begin, blocks = Parts(count, R);
   for (int64_t k = 0; k < blocks; ++k) {
-    const int64_t from = rows.begin + count * k / blocks, to = rows.begin + count * (k + 1) / blocks;
-    Sized<kRows>(from, to - from, block);
+    const Share part = Share::Of(count, k, blocks);
+    Sized<R>(rows.begin + part.begin, part.end - part.begin, block);
   }
 }
 
@@ -133,7 +133,7 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
         const auto from_h = [](int n) {
           return n / Cell::kGates * Cell::kSums + Cell::FromH(n % Cell::kGates);
         };
-        InBlocks(rows, [&](int64_t row, auto rows_of) {
+        InBlocks<Rows<In>(V * G)>(rows, [&](int64_t row, auto rows_of) {
           constexpr int R = decltype(rows_of)::value;
           Vec sums[R][V * N];
           for (int r = 0; r < R; ++r)
@@ -232,7 +232,7 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
         const float* panel = panels_of + p * G * H * 4 * kLanes;
         Sized<4>(p, std::min<int64_t>(4, vectors - p * 4), [&](int64_t, auto columns_of) {
           constexpr int N = decltype(columns_of)::value;
-          InBlocks(rows, [&](int64_t row, auto rows_of) {
+          InBlocks<Rows<Float32>(4)>(rows, [&](int64_t row, auto rows_of) {
             constexpr int R = decltype(rows_of)::value;
             Vec sums[R][N] = {};
             const float* das = da_all + (t * B + row) * G * H;

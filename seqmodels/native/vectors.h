@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -11,12 +12,13 @@
 
 #include "xla/ffi/api/ffi.h"
 
+// Numbers in a vector, registers for them, and columns of weights that are multiplied at a time.
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kRows = 6;
+constexpr int kLanes = 16, kRegisters = 32, kColumns = 4;
 #elif defined(__AVX2__)
-constexpr int kLanes = 8, kRows = 3;
+constexpr int kLanes = 8, kRegisters = 16, kColumns = 3;
 #elif defined(__ARM_NEON)
-constexpr int kLanes = 4, kRows = 6;
+constexpr int kLanes = 4, kRegisters = 32, kColumns = 4;
 #else
 #error "needs a processor with AVX2, AVX-512 or NEON"
 #endif
@@ -26,8 +28,9 @@ typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Shorts __attribute__((vector_size(2 * kLanes)));
 constexpr uint32_t kHigh = 0xffff0000;
 
-static inline Vec Load(const float* from) {
-  Vec v;
+template <typename Loaded = Vec>
+static inline Loaded Load(const void* from) {
+  Loaded v;
   std::memcpy(&v, from, sizeof v);
   return v;
 }
@@ -58,12 +61,12 @@ static inline Vec Half(Vec t) { return 0.5f * t + 0.5f; }
 
 // What is multiplied: float32, or bfloat16, of which the sums of pairs of products are added up in
 // float32 (by one instruction where there is one, to which subnormal numbers are zero).  A row of
-// weights has kGroup numbers for each column.
+// weights has kGroup numbers for each column, of which kSplit vectors are made to be multiplied.
 struct Float32 {
   using Number = float;
   using Columns = Vec;
   static constexpr auto kType = xla::ffi::F32;
-  static constexpr int kGroup = 1;
+  static constexpr int kGroup = 1, kSplit = 1;
 
   static Vec Add(Vec sum, const float* x, Vec columns) { return sum + *x * columns; }
 };
@@ -71,11 +74,14 @@ struct BFloat16 {
   using Number = uint16_t;
   using Columns = Bits;
   static constexpr auto kType = xla::ffi::BF16;
-  static constexpr int kGroup = 2;
+#if defined(__AVX512BF16__)
+  static constexpr int kGroup = 2, kSplit = 1;
+#else
+  static constexpr int kGroup = 2, kSplit = 2;
+#endif
 
   static Vec Add(Vec sum, const uint16_t* x, Bits columns) {
-    uint32_t pair;
-    std::memcpy(&pair, x, sizeof pair);
+    const auto pair = Load<uint32_t>(x);
 #if defined(__AVX512BF16__)
     return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(pair), (__m512bh)columns);
 #else
@@ -86,22 +92,42 @@ struct BFloat16 {
   }
 };
 
-// sums[r][to(n)] += rows[r][k] * panel[k][n], a panel's row being `width` columns wide.
+constexpr int64_t Parts(int64_t count, int64_t most) { return (count + most - 1) / most; }
+
+// So many rows are multiplied at a time that sums, columns and one number of a row fill the
+// registers.
+template <class In>
+constexpr int Rows(int columns) {
+  const int width = Parts(columns, Parts(columns, kColumns));
+  return std::min((kRegisters - In::kSplit) / width - In::kSplit, 6);
+}
+
+// sums[r][to(n)] += rows[r][k] * panel[k][n] for N vectors of columns from `first` on, a row of the
+// panel being `width` of them wide.
 template <class In, int R, int N, int M, typename To>
 static inline void Multiply(Vec (&sums)[R][M], const typename In::Number* rows, int64_t stride,
-                            const typename In::Number* panel, int64_t depth, To to, int width) {
-  constexpr int kStep = In::kGroup * kLanes;
-  Vec own[R][N];  // in registers, since nobody else knows where they lie
-  for (int r = 0; r < R; ++r)
-    for (int n = 0; n < N; ++n) own[r][n] = sums[r][to(n)];
-  for (int64_t k = 0; k < depth; k += In::kGroup, panel += width * kStep) {
-    typename In::Columns columns[N];
-    for (int n = 0; n < N; ++n) std::memcpy(&columns[n], panel + n * kStep, sizeof columns[n]);
+                            const typename In::Number* panel, int64_t depth, To to, int width,
+                            int first = 0) {
+  constexpr int kMost = (kRegisters - In::kSplit) / (R + In::kSplit), kStep = In::kGroup * kLanes;
+  if constexpr (N > kMost) {
+    constexpr int kPart = Parts(N, Parts(N, kMost));
+    Multiply<In, R, kPart>(sums, rows, stride, panel, depth, to, width, first);
+    Multiply<In, R, N - kPart>(sums, rows, stride, panel, depth, to, width, first + kPart);
+  } else {
+    Vec own[R][N];  // in registers, since nobody else knows where they lie
     for (int r = 0; r < R; ++r)
-      for (int n = 0; n < N; ++n) own[r][n] = In::Add(own[r][n], rows + r * stride + k, columns[n]);
+      for (int n = 0; n < N; ++n) own[r][n] = sums[r][to(first + n)];
+    panel += first * kStep;
+    for (int64_t k = 0; k < depth; k += In::kGroup, panel += width * kStep) {
+      typename In::Columns columns[N];
+      for (int n = 0; n < N; ++n) columns[n] = Load<typename In::Columns>(panel + n * kStep);
+      for (int r = 0; r < R; ++r)
+        for (int n = 0; n < N; ++n)
+          own[r][n] = In::Add(own[r][n], rows + r * stride + k, columns[n]);
+    }
+    for (int r = 0; r < R; ++r)
+      for (int n = 0; n < N; ++n) sums[r][to(first + n)] = own[r][n];
   }
-  for (int r = 0; r < R; ++r)
-    for (int n = 0; n < N; ++n) sums[r][to(n)] = own[r][n];
 }
 
 // Where in a row the units of a vector lie; those of the last one may be fewer.
