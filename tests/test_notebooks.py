@@ -16,13 +16,26 @@ def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
     return nbformat.read(request.param, as_version=4)
 
 
+@pytest.fixture(scope="module")
+def client():
+    """One kernel for all notebooks: each would import and compile much the same again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQMODELS_SMOKE", "1")
+        patch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1"))
+        empty = nbformat.v4.new_notebook()
+        client = NotebookClient(empty, timeout=300, resources={"metadata": {"path": ROOT}})
+        with client.setup_kernel():
+            yield client
+
+
 # The kernel's own sockets and event loop are none of this project's warnings.
 @pytest.mark.filterwarnings("default")
-def test_runs(notebook: nbformat.NotebookNode, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SEQMODELS_SMOKE", "1")
-    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"].replace("count=8", "count=1"))
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": ROOT}})
-    client.execute()
+@pytest.mark.xdist_group("notebooks")
+def test_runs(client: NotebookClient, notebook: nbformat.NotebookNode):
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    client.nb = notebook
+    for index, cell in enumerate(notebook.cells):
+        client.execute_cell(cell, index)
 
 
 def test_was_kept_with_its_outputs(notebook: nbformat.NotebookNode):
