@@ -18,7 +18,7 @@ from seqmodels.cells.gru import Kept as GRUKept
 from seqmodels.cells.lstm import Kept as LSTMKept
 from seqmodels.engines.fused import Kept, Loops, Sequence, Static, solve
 from seqmodels.engines.problem import Problem
-from seqmodels.native.build import lanes, library
+from seqmodels.native.build import constant, library
 from seqmodels.types import Array, Carry, Cotangents, Float, Params
 
 FEW = 8  # rows of a batch below which XLA does the input matmul, for all steps at once
@@ -55,13 +55,12 @@ class Kind(NamedTuple):
     kept: Callable[..., Any]  # what the cell's derivatives need, from arrays
     widths: tuple[int, ...]  # of these arrays, in units
     apart: bool  # whether the cotangents of the projection are not those of the recurrent matmul
-    vectors: int  # of units, which a matmul takes at a time
 
 
-RNN = Kind(1, lambda p: [p["b"]], lambda h: h, (1,), apart=False, vectors=2)
+RNN = Kind(1, lambda p: [p["b"]], lambda h: h, (1,), apart=False)
 KINDS = {
-    "lstm": Kind(4, lambda p: [p["b"]], LSTMKept, (4, 1), apart=False, vectors=1),
-    "gru": Kind(3, lambda p: [p["b"], p["bh"]], GRUKept, (2, 1, 1), apart=True, vectors=1),
+    "lstm": Kind(4, lambda p: [p["b"]], LSTMKept, (4, 1), apart=False),
+    "gru": Kind(3, lambda p: [p["b"], p["bh"]], GRUKept, (2, 1, 1), apart=True),
     "rnn": RNN,
     "irnn": RNN,
 }
@@ -81,6 +80,7 @@ def forwards(
     else:
         given = [whole_groups(flat(x, rows), -1), absent()]
     biases = jnp.concatenate(kind.biases(params)).astype(jnp.float32)
+    vectors = constant(f"{static.form.plain}_vectors")
 
     widths = (*[1] * len(states), *kind.widths) if keep else ()
     sizes = [width * hidden for width in (1, *widths)]
@@ -88,8 +88,8 @@ def forwards(
     dtypes = [jnp.float32, x.dtype, *[jnp.float32] * len(widths)]
     end, *whole = call(static, f"forwards_{x.dtype}", shapes, dtypes)(
         *given,
-        by_units(biases[None], len(biases) // hidden, kind.vectors),
-        jnp.concatenate([by_units(w, kind.gates, kind.vectors) for w in weights], axis=1),
+        by_units(biases[None], len(biases) // hidden, vectors),
+        jnp.concatenate([by_units(w, kind.gates, vectors) for w in weights], axis=1),
         *(stacked(tree, rows) for tree in (carry, start)),
         *(flags(a, rows) for a in (sequence.mask, sequence.reset)),
     )
@@ -169,19 +169,28 @@ def whole_groups(a: Array, axis: int) -> Array:
 
 
 def by_units(w: Float[Array, "K GH"], gates: int, vectors: int) -> Float[Array, "P N"]:
-    """The columns of all gates of one or more vectors of units after each other.
+    """A panel for one or more vectors of units: the columns of all their gates.
 
     Zeros fill the last.  A group of rows lies side by side in each column.
     """
-    w, size = whole_groups(w, 0), vectors * lanes()
+    w, lanes = whole_groups(w, 0), constant("lanes")
     split = w.reshape(-1, group(w.dtype), gates, w.shape[-1] // gates)
-    wide = jnp.pad(split, [(0, 0), (0, 0), (0, 0), (0, -split.shape[-1] % size)])
-    panels = wide.reshape(*wide.shape[:3], -1, vectors, lanes())  # [K, group, G, P, V, L]
-    return panels.transpose(3, 0, 4, 2, 5, 1).reshape(panels.shape[3], -1)
+    wide = jnp.pad(split, [(0, 0), (0, 0), (0, 0), (0, -split.shape[-1] % (vectors * lanes))])
+    columns = wide.reshape(*wide.shape[:3], -1, vectors, lanes)  # [K, group, G, P, V, L]
+    columns = columns.transpose(3, 4, 2, 0, 5, 1)
+    return in_parts(columns.reshape(len(columns), vectors * gates, *columns.shape[3:]))
 
 
-def by_columns(w: Float[Array, "K H"]) -> Float[Array, "P K4L"]:
-    """Four vectors of columns after each other; zeros fill the last four."""
-    wide = jnp.pad(w, [(0, 0), (0, -w.shape[-1] % (4 * lanes()))])
-    panels = jnp.moveaxis(wide.reshape(len(w), -1, 4 * lanes()), 1, 0)
-    return panels.reshape(len(panels), -1)
+def by_columns(w: Float[Array, "K H"]) -> Float[Array, "P N"]:
+    """A panel for every four vectors of columns; zeros fill the last."""
+    lanes = constant("lanes")
+    wide = jnp.pad(w, [(0, 0), (0, -w.shape[-1] % (4 * lanes))])
+    return in_parts(jnp.moveaxis(wide.reshape(len(w), -1, 4, lanes), 0, 2))
+
+
+def in_parts(panels: Float[Array, "P C K *L"]) -> Float[Array, "P N"]:
+    """As many columns side by side as are multiplied at a time, one such part after the other."""
+    count, size = panels.shape[:2]
+    parts = -(-size // constant("columns"))
+    split = panels.reshape(count, parts, size // parts, *panels.shape[2:])
+    return jnp.swapaxes(split, 2, 3).reshape(count, -1)

@@ -100,8 +100,6 @@ def load(path: Path) -> ctypes.CDLL:
         ) from None
 
 
-def lanes() -> int:
-    """Numbers in a vector of the compiled kernels, which their weights are laid out for."""
-    found = library()
-    assert found is not None
-    return found.seqmodels_lanes()
+def constant(name: str) -> int:
+    """A number of the compiled kernels', which weights are laid out for."""
+    return getattr(library(), f"seqmodels_{name}")()

@@ -3,10 +3,10 @@
 //
 // A cell has kStates states of which the first is h and its output, kGates columns of gates, and
 // kSums sums: the x-part of gate g is added to sum g, the h-part to sum FromH(g).  A matmul makes
-// those of kVectors vectors at a time, enough to fill the registers (KINDS in engines/native.py
-// lays the weights out for as many).  kKept are the arrays that its derivatives need, by their
-// widths in units; New gives them one after the other.  Pull turns the cotangents of the new state
-// into those of the old one (but for what goes through the matmul) and of both parts of the gates.
+// those of kVectors vectors at a time, whose columns make whole parts.  kKept are the arrays that
+// its derivatives need, by their widths in units; New gives them one after the other.  Pull turns
+// the cotangents of the new state into those of the old one (but for what goes through the matmul)
+// and of both parts of the gates.
 
 #pragma once
 
@@ -42,7 +42,7 @@ struct Lstm {
 };
 
 struct Gru {
-  static constexpr int kStates = 1, kGates = 3, kSums = 4, kVectors = 1;
+  static constexpr int kStates = 1, kGates = 3, kSums = 4, kVectors = kColumns == 2 ? 2 : 1;
   static constexpr std::array<int, 3> kKept = {2, 1, 1};
   static constexpr bool kApart = true;
   static constexpr int FromH(int gate) { return gate < 2 ? gate : 3; }

@@ -47,7 +47,7 @@ static inline void InBlocks(Share rows, Block&& block) {
 
 // All steps.  x [T, B, D], of which the matmul is done here, or u [T, B, GH], in which it was; the
 // other is [0].  biases: of all sums, for each vector of units; weights: for every kVectors of them
-// wx (where there is x) and wh, a row after the other; D and wh's H are multiples of kGroup.  state
+// a panel of wx (where there is x) and one of wh; D and wh's H are multiples of kGroup.  state
 // and end [S, B, H]; start like it, mask and resets [T, B] may be [0].  The rest of the results, if
 // they are wanted, are what the derivatives need: the S states before each step, then what the cell
 // keeps, [T, B, ...].
@@ -58,6 +58,7 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
                            ffi::Result<ffi::Buffer<In::kType>> ys, ffi::RemainingRets rest) {
   using Number = typename In::Number;
   constexpr int S = Cell::kStates, G = Cell::kGates, N = Cell::kSums, V = Cell::kVectors;
+  constexpr int W = Width(V * G);
   const int64_t T = ys->dimensions()[0], B = ys->dimensions()[1], H = ys->dimensions()[2];
   const int64_t vectors = (H + kLanes - 1) / kLanes, P = (vectors + V - 1) / V, size = B * H;
   const Number *xs = Data(x), *panels_of = weights.typed_data();
@@ -133,14 +134,14 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
         const auto from_h = [](int n) {
           return n / Cell::kGates * Cell::kSums + Cell::FromH(n % Cell::kGates);
         };
-        InBlocks<Rows<In>(V * G)>(rows, [&](int64_t row, auto rows_of) {
+        InBlocks<Rows<In>(W)>(rows, [&](int64_t row, auto rows_of) {
           constexpr int R = decltype(rows_of)::value;
           Vec sums[R][V * N];
           for (int r = 0; r < R; ++r)
             for (int n = 0; n < V * N; ++n) sums[r][n] = Load(bias + n * kLanes);
-          Multiply<In, R, V * G>(sums, xs + (t * B + row) * D, D, wx, D, from_x, V * G);
+          Multiply<In, R, V * G, W>(sums, xs + (t * B + row) * D, D, wx, D, from_x);
           const Number* hs = multiplied(t) + row * depth;
-          Multiply<In, R, V * G>(sums, hs, depth, wh, depth, from_h, V * G);
+          Multiply<In, R, V * G, W>(sums, hs, depth, wh, depth, from_h);
           for (int v = 0; v < V && p * V + v < vectors; ++v) {
             WithUnits(p * V + v, H, [&](auto units) {
               for (int r = 0; r < R; ++r) finish(sums[r] + v * N, row + r, units);
@@ -154,8 +155,8 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
   return ffi::Error::Success();
 }
 
-// The K steps from `first` on, from the last of them to the first.  turned: wh's transpose, four
-// vectors of columns after the other.  dys, mask, resets and the rest of the arguments, what
+// The K steps from `first` on, from the last of them to the first.  turned: wh's transpose, a panel
+// for every four vectors of columns.  dys, mask, resets and the rest of the arguments, what
 // Forwards kept, are of all T steps.  dstate and dstart [S, B, H] are what comes from the steps
 // behind; dstart is [0] where there are no resets.  da [K, B, GH] is the cotangent of what the
 // matmul gave; where the cell has them apart, that of the projection follows it.
@@ -232,11 +233,12 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
         const float* panel = panels_of + p * G * H * 4 * kLanes;
         Sized<4>(p, std::min<int64_t>(4, vectors - p * 4), [&](int64_t, auto columns_of) {
           constexpr int N = decltype(columns_of)::value;
-          InBlocks<Rows<Float32>(4)>(rows, [&](int64_t row, auto rows_of) {
+          InBlocks<Rows<Float32>(kColumns)>(rows, [&](int64_t row, auto rows_of) {
             constexpr int R = decltype(rows_of)::value;
             Vec sums[R][N] = {};
             const float* das = da_all + (t * B + row) * G * H;
-            Multiply<Float32, R, N>(sums, das, G * H, panel, G * H, [](int n) { return n; }, 4);
+            const auto same = [](int n) { return n; };
+            Multiply<Float32, R, N, kColumns>(sums, das, G * H, panel, G * H, same);
             for (int r = 0; r < R; ++r)
               for (int n = 0; n < N; ++n) finish(sums[r][n], p * 4 + n, row + r);
           });
@@ -280,15 +282,18 @@ static auto BackwardsOf() {
       .Ret<Floats>()  // da
       .RemainingRets();
 }
-#define SEQMODELS_KERNELS(name, Cell)                                                            \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_forwards_float32, (Forwards<Cell, Float32>),  \
-                                ForwardsOf<Float32>());                                          \
+#define SEQMODELS_KERNELS(name, Cell)                                                             \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_forwards_float32, (Forwards<Cell, Float32>),   \
+                                ForwardsOf<Float32>());                                           \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_forwards_bfloat16, (Forwards<Cell, BFloat16>), \
-                                ForwardsOf<BFloat16>());                                         \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_backwards, Backwards<Cell>, BackwardsOf())
-SEQMODELS_KERNELS(lstm, Lstm);
-SEQMODELS_KERNELS(gru, Gru);
-SEQMODELS_KERNELS(rnn, Rnn<Tanhs>);
-SEQMODELS_KERNELS(irnn, Rnn<Relu>);
+                                ForwardsOf<BFloat16>());                                          \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(seqmodels_##name##_backwards, Backwards<Cell>, BackwardsOf());    \
+  extern "C" int seqmodels_##name##_vectors() { return Cell::kVectors; }
+SEQMODELS_KERNELS(lstm, Lstm)
+SEQMODELS_KERNELS(gru, Gru)
+SEQMODELS_KERNELS(rnn, Rnn<Tanhs>)
+SEQMODELS_KERNELS(irnn, Rnn<Relu>)
 
+// What engines/native.py lays the weights out for.
 extern "C" int seqmodels_lanes() { return kLanes; }
+extern "C" int seqmodels_columns() { return kColumns; }

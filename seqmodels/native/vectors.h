@@ -12,11 +12,12 @@
 
 #include "xla/ffi/api/ffi.h"
 
-// Numbers in a vector, registers for them, and columns of weights that are multiplied at a time.
+// Numbers in a vector, registers for vectors, and how many columns of weights, each a vector, make a
+// part, which is multiplied at once.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16, kRegisters = 32, kColumns = 4;
 #elif defined(__AVX2__)
-constexpr int kLanes = 8, kRegisters = 16, kColumns = 3;
+constexpr int kLanes = 8, kRegisters = 16, kColumns = 2;
 #elif defined(__ARM_NEON)
 constexpr int kLanes = 4, kRegisters = 32, kColumns = 4;
 #else
@@ -94,33 +95,35 @@ struct BFloat16 {
 
 constexpr int64_t Parts(int64_t count, int64_t most) { return (count + most - 1) / most; }
 
+// The columns of a panel lie in parts of so many, each with all of its rows.
+constexpr int Width(int columns) { return columns / Parts(columns, kColumns); }
+
 // So many rows are multiplied at a time that sums, columns and one number of a row fill the
 // registers.
 template <class In>
-constexpr int Rows(int columns) {
-  const int width = Parts(columns, Parts(columns, kColumns));
+constexpr int Rows(int width) {
   return std::min((kRegisters - In::kSplit) / width - In::kSplit, 6);
 }
 
-// sums[r][to(n)] += rows[r][k] * panel[k][n] for N vectors of columns from `first` on, a row of the
-// panel being `width` of them wide.
-template <class In, int R, int N, int M, typename To>
+// sums[r][to(n)] += rows[r][k] * panel[k][n] for N columns, from `first` on, in parts of W.
+template <class In, int R, int N, int W, int M, typename To>
 static inline void Multiply(Vec (&sums)[R][M], const typename In::Number* rows, int64_t stride,
-                            const typename In::Number* panel, int64_t depth, To to, int width,
-                            int first = 0) {
-  constexpr int kMost = (kRegisters - In::kSplit) / (R + In::kSplit), kStep = In::kGroup * kLanes;
+                            const typename In::Number* panel, int64_t depth, To to, int first = 0) {
+  constexpr int kMost = (kRegisters - In::kSplit) / (R + In::kSplit) / W * W;
+  const int64_t part = depth * W * kLanes;
   if constexpr (N > kMost) {
-    constexpr int kPart = Parts(N, Parts(N, kMost));
-    Multiply<In, R, kPart>(sums, rows, stride, panel, depth, to, width, first);
-    Multiply<In, R, N - kPart>(sums, rows, stride, panel, depth, to, width, first + kPart);
+    Multiply<In, R, kMost, W>(sums, rows, stride, panel, depth, to, first);
+    panel += kMost / W * part;
+    Multiply<In, R, N - kMost, W>(sums, rows, stride, panel, depth, to, first + kMost);
   } else {
+    constexpr int kStep = In::kGroup * kLanes;
     Vec own[R][N];  // in registers, since nobody else knows where they lie
     for (int r = 0; r < R; ++r)
       for (int n = 0; n < N; ++n) own[r][n] = sums[r][to(first + n)];
-    panel += first * kStep;
-    for (int64_t k = 0; k < depth; k += In::kGroup, panel += width * kStep) {
+    for (int64_t k = 0; k < depth; k += In::kGroup, panel += W * kStep) {
       typename In::Columns columns[N];
-      for (int n = 0; n < N; ++n) columns[n] = Load<typename In::Columns>(panel + n * kStep);
+      for (int n = 0; n < N; ++n)
+        columns[n] = Load<typename In::Columns>(panel + n / W * part + n % W * kStep);
       for (int r = 0; r < R; ++r)
         for (int n = 0; n < N; ++n)
           own[r][n] = In::Add(own[r][n], rows + r * stride + k, columns[n]);
