@@ -12,8 +12,8 @@
 
 #include "xla/ffi/api/ffi.h"
 
-// Numbers in a vector, registers for vectors, and how many columns of weights, each a vector, make a
-// part, which is multiplied at once.
+// Numbers in a vector, registers for vectors, and how many columns of weights, each a vector, make
+// a part, which is multiplied at once.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16, kRegisters = 32, kColumns = 4;
 #elif defined(__AVX2__)
