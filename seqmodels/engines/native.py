@@ -48,7 +48,7 @@ class Native(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What ``steps.cc`` knows of a cell."""
+    """What the kernels know of a cell (``native/cells.h``)."""
 
     gates: int
     biases: Callable[[Params], list[Array]]  # of every sum of products

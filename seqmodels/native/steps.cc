@@ -60,10 +60,10 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
   constexpr int S = Cell::kStates, G = Cell::kGates, N = Cell::kSums, V = Cell::kVectors;
   constexpr int W = Width(V * G);
   const int64_t T = ys->dimensions()[0], B = ys->dimensions()[1], H = ys->dimensions()[2];
-  const int64_t vectors = (H + kLanes - 1) / kLanes, P = (vectors + V - 1) / V, size = B * H;
+  const int64_t vectors = Parts(H, kLanes), P = Parts(vectors, V), size = B * H;
   const Number *xs = Data(x), *panels_of = weights.typed_data();
   const int64_t D = xs ? x.dimensions()[2] : 0;
-  const int64_t depth = (H + In::kGroup - 1) / In::kGroup * In::kGroup;
+  const int64_t depth = Parts(H, In::kGroup) * In::kGroup;
   const float *us = Data(u), *biases_of = biases.typed_data(), *starts = Data(start);
   const float* given = state.typed_data();
   const bool *masks = Data(mask), *reset = Data(resets);
@@ -168,7 +168,7 @@ static ffi::Error Backwards(ffi::ThreadPool pool, Floats turned, Floats dys, Fla
                             ffi::RemainingRets apart) {
   constexpr int S = Cell::kStates, G = Cell::kGates;
   const int64_t K = da->dimensions()[0], B = da->dimensions()[1], H = da->dimensions()[2] / G;
-  const int64_t vectors = (H + kLanes - 1) / kLanes, P = (vectors + 3) / 4, size = B * H;
+  const int64_t vectors = Parts(H, kLanes), P = Parts(vectors, 4), size = B * H;
   const int64_t skipped = *first.typed_data() * B;  // rows of all steps before these
   const float *panels_of = turned.typed_data(), *dy_all = dys.typed_data() + skipped * H;
   const bool* masks = Data(mask) ? Data(mask) + skipped : nullptr;
