@@ -16,7 +16,6 @@ import jaxlib
 from seqmodels.errors import UserError
 
 SOURCE = Path(__file__).with_name("steps.cc")
-SOURCES = [SOURCE, *sorted(SOURCE.parent.glob("*.h"))]
 WAYS = "forwards_float32", "forwards_bfloat16", "backwards"
 TARGETS = [f"seqmodels_{cell}_{way}" for cell in ("lstm", "gru", "rnn", "irnn") for way in WAYS]
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC"]
@@ -68,7 +67,8 @@ def library_path() -> Path:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    parts = [*(path.read_text() for path in SOURCES), processor, jaxlib.__version__, *FLAGS]
+    sources = [SOURCE, *sorted(SOURCE.parent.glob("*.h"))]
+    parts = [*(path.read_text() for path in sources), processor, jaxlib.__version__, *FLAGS]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return pooch.os_cache("seqmodels") / "native" / f"{key}.so"
 

@@ -59,6 +59,7 @@ static ffi::Error Forwards(ffi::ThreadPool pool, ffi::Buffer<In::kType> x, Float
   using Number = typename In::Number;
   constexpr int S = Cell::kStates, G = Cell::kGates, N = Cell::kSums, V = Cell::kVectors;
   constexpr int W = Width(V * G);
+  static_assert(V * G % W == 0, "kVectors leaves a part that is not whole");
   const int64_t T = ys->dimensions()[0], B = ys->dimensions()[1], H = ys->dimensions()[2];
   const int64_t vectors = Parts(H, kLanes), P = Parts(vectors, V), size = B * H;
   const Number *xs = Data(x), *panels_of = weights.typed_data();
