@@ -16,7 +16,7 @@ run: .venv/dev ## train a character model for two minutes, then let it write
 	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m experiments.char_generation $(ARGS)
 
 native: .venv/dev ## compile LSTM, GRU and RNN for this machine's CPU; needs a C++ compiler
-	$(BIN)/python -m seqmodels.native $(ARGS)
+	$(BIN)/python -m seqmodels.engines.native $(ARGS)
 
 test: lint ## the linter, the type checker, and every test that needs no peer library
 	$(PYTEST) $(ARGS)

@@ -19,7 +19,7 @@ os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 from jaxtyping import install_import_hook
 
-install_import_hook("seqmodels", "beartype.beartype")
+install_import_hook(["seqmodels", "experiments"], "beartype.beartype")
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

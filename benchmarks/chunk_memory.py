@@ -6,7 +6,7 @@ python -m benchmarks.chunk_memory
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.unroll import unroll
 
 T, B, D, H = 4096, 16, 64, 128

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import tyro
 
 from benchmarks.timing import CLOCKS, measure, ratio
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines import Engine
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.fused import Fused

@@ -15,7 +15,7 @@ import jax
 from benchmarks.candidate import Candidate
 from benchmarks.cases import Case
 from benchmarks.timing import Samples, ratio
-from seqmodels.native.build import library
+from seqmodels.engines.native.build import library
 
 OURS = "ours"
 LIBRARIES = ("jax", "torch", "flax", "dm-haiku", "equinox", "keras", "numpy")

@@ -28,13 +28,13 @@ SYMBOLS, LONG = 64, 1000
 IMPORT = """
 import time, jax
 begin = time.perf_counter()
-import seqmodels.cells, seqmodels.unroll
+import seqmodels.cells.registry, seqmodels.unroll
 print(time.perf_counter() - begin)
 """
 FIRST = """
 import time
 from dataclasses import replace
-from experiments.char_generation import EXPERIMENT, Config
+from experiments.char_generation.experiment import EXPERIMENT, Config
 from seqmodels.cli import Machine, prepare
 prepare(Machine())
 data = EXPERIMENT.data(Config(), None)
@@ -85,7 +85,7 @@ def dispatch() -> list[Row]:
 
 def experiment(steps: int):
     """Task, batches, config and numbers of a tiny character model."""
-    from experiments import char_generation
+    from experiments.char_generation import experiment as char_generation
     from seqmodels.data.streams import training_windows
 
     config = char_generation.Config(

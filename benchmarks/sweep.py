@@ -17,10 +17,10 @@ import numpy as np
 import tyro
 from tyro.conf import Positional, arg
 
-from experiments.char_generation import EXPERIMENT, Config
+from experiments.char_generation.experiment import EXPERIMENT, Config
 from seqmodels.data.streams import Window
-from seqmodels.train.population import init_population, member_state, over, population_chunk
 from seqmodels.train.state import train_chunk
+from seqmodels.train.sweep.population import init_population, member_state, over, population_chunk
 
 STEPS, REPEATS = 2, 5
 EXTRAS = {"vocabulary": {"symbols": list(range(64))}}

@@ -2,7 +2,7 @@
 
 Every name is imported from the file that defines it::
 
-    from seqmodels.cells import lstm
+    from seqmodels.cells.lstm import lstm
     from seqmodels.unroll import unroll
     from seqmodels.wrap import stack
 

@@ -17,10 +17,10 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import FitConfig, Metric, RunOptions
+from seqmodels.train.distributed.hosts import Hosts, join
 from seqmodels.train.experiment import Baseline, Data, Experiment, Run, load_run
-from seqmodels.train.hosts import Hosts, join
-from seqmodels.train.points import Axis, SweepOptions, take_axes
-from seqmodels.train.run_directory import RunDirectory
+from seqmodels.train.runs.run_directory import RunDirectory
+from seqmodels.train.sweep.points import Axis, SweepOptions, take_axes
 
 __all__ = ["Baseline", "Data", "Experiment", "FitConfig", "Metric", "Run", "load_run", "main"]
 
@@ -102,7 +102,7 @@ def program(experiment: Experiment) -> str:
     """The words that start this experiment."""
     module = experiment.config.__module__
     spec = sys.modules[module].__spec__
-    return f"python -m {spec.name if spec else module}"
+    return f"python -m {(spec.name if spec else module).removesuffix('.experiment')}"
 
 
 def _default_config(experiment: Experiment, arguments: list[str]) -> FitConfig:
@@ -126,7 +126,7 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
 
 def _train_form(experiment: Experiment, default: FitConfig) -> type:
     def train(config, options, machine):
-        return _run(machine, "session.train", experiment, program(experiment), config, options)
+        return _run(machine, "train.train", experiment, program(experiment), config, options)
 
     types = {"config": type(default), "options": RunOptions, "machine": Machine}
     defaults = {"config": default, "options": RunOptions(), "machine": Machine()}
@@ -136,7 +136,7 @@ def _train_form(experiment: Experiment, default: FitConfig) -> type:
 def _sweep_form(experiment: Experiment, default: FitConfig, axes: dict[str, Axis]) -> type:
     def sweep(config, sweep, options, machine):
         arguments = experiment, program(experiment), config, axes, sweep, options
-        return _run(machine, "sweep_session.sweep_command", *arguments)
+        return _run(machine, "sweep.sweep_command", *arguments)
 
     forms = {"sweep": SweepOptions, "options": RunOptions, "machine": Machine}
     types = {"config": type(default), **forms}
@@ -146,7 +146,7 @@ def _sweep_form(experiment: Experiment, default: FitConfig, axes: dict[str, Axis
 
 def _evaluate_form(experiment: Experiment) -> type:
     def evaluate(run, arguments, machine):
-        return _run(machine, "session.evaluate", experiment, run, arguments.data)
+        return _run(machine, "train.evaluate", experiment, run, arguments.data)
 
     return _run_form(
         "Measure a trained run on its dev and test splits.", EvaluateArguments, evaluate
@@ -155,7 +155,7 @@ def _evaluate_form(experiment: Experiment) -> type:
 
 def _own_form(experiment: Experiment, kind: type, function: Callable) -> type:
     def apply(run, arguments, machine):
-        return _run(machine, "session.apply", experiment, run, function, arguments)
+        return _run(machine, "train.apply", experiment, run, function, arguments)
 
     return _run_form(function.__doc__ or "", kind, apply)
 
@@ -178,7 +178,7 @@ def _form(about: str, action: Callable, types: dict[str, Any], defaults: dict[st
 def _run(machine: Machine, name: str, *arguments: Any) -> int | None:
     prepare(machine)
     module, function = name.split(".")
-    return getattr(import_module(f"seqmodels.train.{module}"), function)(*arguments)
+    return getattr(import_module(f"seqmodels.commands.{module}"), function)(*arguments)
 
 
 def prepare(machine: Machine) -> None:

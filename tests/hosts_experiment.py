@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 
-from experiments import char_generation
+from experiments.char_generation import experiment as char_generation
 from seqmodels.cli import main
 
 

@@ -164,8 +164,8 @@ def final_files(name):
     import numpy as np
     from orbax.checkpoint import v1 as ocp
 
-    from seqmodels.train.checkpoint import Checkpoints
     from seqmodels.train.fit import resume
+    from seqmodels.train.runs.checkpoint import Checkpoints
 
     config = EXPERIMENT.config(average="ema", accumulate=2, schedule="plateau")
     batches, task = EXPERIMENT.data(config, None).train, EXPERIMENT.task(config, {})

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqmodels.cells import CELLS
 from seqmodels.cells.lstm import LSTMCarry
+from seqmodels.cells.registry import CELLS
 from seqmodels.errors import UserError
 from seqmodels.noise import dropout, keep_mask, weight_drop, zoneout
 from seqmodels.types import Noisy

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
@@ -132,7 +132,7 @@ def test_wrong_arrays_are_told_in_one_line_where_nothing_else_checks_types():
     """Outside of pytest, where no type checker stands in front of ``unroll``."""
     program = """
 import jax, jax.numpy as jnp
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 cell = CELLS["rnn"](3, 4)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional, layer_norm, residual, stack

@@ -5,7 +5,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells import CELLS, learned_start
+from seqmodels.cells.registry import CELLS
+from seqmodels.cells.start import learned_start
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from benchmarks.candidate import Candidate, Model, Unsupported, candidates
 from benchmarks.cases import Case, Data
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines import Engine
 from seqmodels.unroll import unroll
 from seqmodels.wrap import bidirectional, stack

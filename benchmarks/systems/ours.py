@@ -19,14 +19,16 @@ from benchmarks.systems import (
     sequences,
     targets,
 )
-from experiments import char_generation, sentiment, translation
+from experiments.char_generation import experiment as char_generation
+from experiments.sentiment import experiment as sentiment
+from experiments.translation import experiment as translation
+from experiments.translation.translator import decode
+from seqmodels.commands.text_arguments import SearchArguments
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
 from seqmodels.data.streams import Window
-from seqmodels.decode.arguments import SearchArguments
-from seqmodels.models.encoder_decoder import EncoderDecoder, configured
-from seqmodels.models.translation_task import translation_task
-from seqmodels.models.translator import decode
+from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder, configured
+from seqmodels.models.seq2seq.task import translation_task
 from seqmodels.train.config import FitConfig, hyper
 from seqmodels.train.state import init_state, train_chunk
 from seqmodels.types import Params, PyTree, Task

@@ -6,7 +6,7 @@ cell                    engine           why
 structured, 16 bits,    ``mosaic``       one kernel; where it takes the cell and the
 on one Hopper GPU                        device has room for half of the batch at once
 plain LSTM, GRU, RNN,   ``native``       the steps on all cores; where its kernels were
-one CPU                                  compiled (``python -m seqmodels.native``)
+one CPU                                  compiled (``python -m seqmodels.engines.native``)
 structured              ``fused``        own backward pass, no per-step weight sums
 linear, GPU             ``associative``  O(log T) depth
 linear, CPU             ``scan``         two cores gain nothing from the extra work
@@ -28,7 +28,7 @@ from seqmodels.engines.associative import Associative
 from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.mosaic import Mosaic
-from seqmodels.engines.native import Native
+from seqmodels.engines.native.engine import Native
 from seqmodels.engines.newton import Newton
 from seqmodels.engines.pallas import Pallas
 from seqmodels.engines.problem import Problem

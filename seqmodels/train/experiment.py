@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import FitConfig, Metric, hyper
-from seqmodels.train.run_directory import RunDirectory
+from seqmodels.train.runs.run_directory import RunDirectory
 
 Extras = dict[str, Any]
 
@@ -86,7 +86,7 @@ def load_run(experiment: Experiment, path: str, step: int | None = None) -> Run:
     import jax
     import jax.numpy as jnp
 
-    from seqmodels.train.checkpoint import Checkpoints
+    from seqmodels.train.runs.checkpoint import Checkpoints
 
     directory = RunDirectory.open(path, experiment.name)
     if (directory.path / "best").is_dir():  # a sweep, which is used by its best member

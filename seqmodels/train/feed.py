@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import jax
 import numpy as np
 
-from seqmodels.train.devices import own_rows, place
+from seqmodels.train.distributed.devices import own_rows, place
 from seqmodels.types import PyTree
 
 T = TypeVar("T")

@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import FitConfig, Metric, hyper
-from seqmodels.train.devices import data_mesh, replicate
+from seqmodels.train.distributed.devices import data_mesh, replicate
+from seqmodels.train.distributed.hosts import heard
 from seqmodels.train.feed import Batches, feed, shape_of
-from seqmodels.train.hosts import heard
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import observe
 from seqmodels.train.program import Program
 from seqmodels.train.records import Record, Sums, means, totals, train_record
+from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.state import (
     TrainState,
     evaluation_params,

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqmodels.cells import CELLS, learned_start
 from seqmodels.cells.build import orthogonal
+from seqmodels.cells.registry import CELLS
 from seqmodels.cells.rglru import complement
+from seqmodels.cells.start import learned_start
 from seqmodels.errors import UserError
 from seqmodels.noise import weight_drop
 from seqmodels.types import Linear, Structured

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from seqmodels.cells import CELLS
 from seqmodels.cells.chrono import chrono
+from seqmodels.cells.registry import CELLS
 from seqmodels.errors import UserError
 
 H, T = 200, 50

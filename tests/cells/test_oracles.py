@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.unroll import unroll
 
 T, B, D, H = 6, 2, 3, 4

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.long_memory.problems import problem_batches
 from seqmodels.data.augmentation import changes, noise
 from seqmodels.data.batching import example_batches
-from seqmodels.data.long_memory import problem_batches
 from seqmodels.data.ragged import ragged
 from seqmodels.data.streams import evaluation_windows, training_windows
 from seqmodels.train.examples import augmented

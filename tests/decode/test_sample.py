@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqmodels.decode.arguments import SampleArguments
+from seqmodels.commands.text_arguments import SampleArguments
 from seqmodels.decode.sample import Decoding, choose, sample
 from seqmodels.errors import UserError
 

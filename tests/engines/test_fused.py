@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines.chunks import chunk_length
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan

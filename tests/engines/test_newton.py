@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines.newton import Newton, make_system, newton_steps
 from seqmodels.engines.problem import Problem
 from seqmodels.errors import UserError

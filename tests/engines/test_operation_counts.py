@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.unroll import unroll
 
 SIZES = [(32, 50, 64), (32, 128, 128), (64, 128, 256)]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from sequences import D, T, arguments, arguments_of_zeros, close, graded, members_are_alone
 
-from seqmodels.cells import CELLS
+from seqmodels.cells.registry import CELLS
 from seqmodels.engines import pallas
 from seqmodels.engines.pallas import Pallas
 from seqmodels.errors import UserError

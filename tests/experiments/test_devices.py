@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from few_devices import pretend
 
-from seqmodels.data import bilingual
+from experiments.translation.bilingual import grammar as bilingual
 from seqmodels.train.fit import fit
 
 SMALL: dict[str, dict] = {
@@ -22,7 +22,7 @@ STEPS = {"steps": 4, "evaluate_every": 4, "dispatch": 2}
 def test_eight_devices_lose_what_one_does(name, monkeypatch):
     few = bilingual.made_up_pairs(40, 8, 8)
     monkeypatch.setattr(bilingual, "made_up_pairs", lambda pairs: few)
-    experiment = import_module(f"experiments.{name}").EXPERIMENT
+    experiment = import_module(f"experiments.{name}.experiment").EXPERIMENT
     config = replace(experiment.config(), **experiment.smoke | SMALL[name] | STEPS)
     data, found = experiment.data(config, None), {}
     task, numbers = experiment.task(config, data.extras), experiment.numbers(config)

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 import pytest
 
-from seqmodels.data import bilingual
+from experiments.translation.bilingual import grammar as bilingual
 
 # One experiment for each kind of model; what they change in the smoke test's config.
 SMALL: dict[str, dict] = {
@@ -30,7 +30,7 @@ def parts(request, monkeypatch):
     """An experiment's task, the numbers of two members, and a batch."""
     few = bilingual.made_up_pairs(40, 2, 2)
     monkeypatch.setattr(bilingual, "made_up_pairs", lambda pairs: few)
-    experiment = import_module(f"experiments.{request.param}").EXPERIMENT
+    experiment = import_module(f"experiments.{request.param}.experiment").EXPERIMENT
     config = replace(experiment.config(), **experiment.smoke | SMALL[request.param])
     data = experiment.data(config, None)
     shares = jnp.array([1.0, 0.5])

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from benchmarks.systems import END, START, WIDTH, System, ours, pytorch, sequences, targets
+from experiments.translation.translator import decode
+from seqmodels.commands.text_arguments import SearchArguments
 from seqmodels.data.ragged import Padded
-from seqmodels.decode.arguments import SearchArguments
 from seqmodels.interop import to_torch
-from seqmodels.models.translator import decode
 
 pytestmark = pytest.mark.peers
 

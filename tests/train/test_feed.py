@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqmodels.train.devices import data_mesh, place
+from seqmodels.train.distributed.devices import data_mesh, place
 from seqmodels.train.feed import feed, pieces, prefetch, stack, windows
 
 counts = st.integers(1, 30)

@@ -12,11 +12,11 @@ import optax
 import pytest
 from toy_experiment import EXPERIMENT, Config
 
-from seqmodels.train.checkpoint import Checkpoints
 from seqmodels.train.config import Metric, hyper
 from seqmodels.train.fit import Evaluator, TrainingDiverged, fit, resume, start
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.program import Program
+from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.state import evaluation_params, train_chunk
 from seqmodels.types import Task
 

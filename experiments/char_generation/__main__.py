@@ -1,0 +1,4 @@
+from experiments.char_generation.experiment import EXPERIMENT
+from seqmodels.cli import main
+
+main(EXPERIMENT)

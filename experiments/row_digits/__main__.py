@@ -1,0 +1,4 @@
+from experiments.row_digits.experiment import EXPERIMENT
+from seqmodels.cli import main
+
+main(EXPERIMENT)

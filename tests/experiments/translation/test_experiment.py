@@ -1,0 +1,136 @@
+"""Translation from the command line: learn, evaluate, translate every line, look, and go wrong."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from experiments.translation.experiment import EXPERIMENT
+from experiments.translation.scores import draw_by_length
+from seqmodels.cli import status
+
+pytestmark = pytest.mark.xdist_group("translation")  # a fixture of theirs takes long
+
+NUMBERS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre"}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    return tmp_path_factory.mktemp("translation")
+
+
+@pytest.fixture(autouse=True)
+def _here(here, monkeypatch):
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("seqmodels.cli.prepare", lambda machine: None)  # jax is set up already
+
+
+@pytest.fixture(scope="module")
+def trained(here):
+    """A run that translates three numbers, learnt from all 64 orders."""
+    pairs = [(a, b, c) for a in NUMBERS for b in NUMBERS for c in NUMBERS]
+    for part in ("train", "val", "test"):
+        for language, words in (("en", dict(zip(NUMBERS, NUMBERS, strict=True))), ("fr", NUMBERS)):
+            lines = (" ".join(words[word] for word in pair) + " ." for pair in pairs)
+            (here / f"{part}.{language}").write_text("\n".join(lines) + "\n")
+    flags = ["--data", str(here), "--steps", "120", "--evaluate-every", "40", "--dispatch", "40"]
+    small = ["--hidden", "16", "--embedding", "16", "--score", "16", "--buckets", "1"]
+    rest = ["--learning-rate", "0.03", "--dropout", "0", "--feeding", "--runs", str(here / "runs")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqmodels.cli.prepare", lambda machine: None)
+        assert status(EXPERIMENT, [*flags, *small, *rest]) == 0
+    return str(here / "runs/translation/001")
+
+
+def test_evaluates_and_draws(trained, capsys, monkeypatch):
+    other = {"words": 4.0, "bleu": 1.0, "chrf": 1.0, "accuracy": 1.0, "exact": 1.0}
+    Path("other/001").mkdir(parents=True)
+    Path("other/001/by_length.json").write_text(json.dumps([other]))
+    drawn = []
+    draw = lambda runs, path: drawn.extend(runs) or draw_by_length(runs, path)  # noqa: E731
+    monkeypatch.setattr("experiments.translation.commands.draw_by_length", draw)
+    flags = ["--beam", "1", "--beside", "other/001"]
+    assert status(EXPERIMENT, ["evaluate", trained, *flags]) == 0
+    assert drawn == ["runs/translation/001", "other/001"]
+    out = capsys.readouterr().out
+    assert float(out.split("test ")[1].split("perplexity")[1].split()[0]) < 1.3
+    assert "BLEU of words    100.00  nrefs:1|case:mixed|eff:no|tok:none|smooth:exp" in out
+    assert "BLEU of the text 100.00  nrefs:1|case:lc|eff:no|tok:13a|smooth:exp" in out
+    assert "chrF             100.00" in out
+    assert "token accuracy   100.00  %" in out
+    assert "exact match      100.00  % of 64 sentences" in out
+    (group,) = json.loads(Path(trained, "by_length.json").read_text())
+    scores = {name: pytest.approx(100) for name in ("bleu", "chrf", "accuracy", "exact")}
+    assert group == {"words": 4.0, "count": 64} | scores
+    assert json.loads(Path(trained, "scores.json").read_text())["exact"] == 100
+    assert Path(trained, "translations.txt").read_text().splitlines()[1] == "un un deux."
+    assert imread(Path(trained, "by_length.png")).std() > 0
+
+
+def test_no_line_is_lost(trained, capsys, monkeypatch):
+    lines = ["two one three.", "", "   ", "four four four .", "zebra one."] + ["One two one."] * 40
+    Path("in").write_text("\n".join(lines) + "\n")
+    fast = ["--beam", "1"]
+    assert (
+        status(EXPERIMENT, ["translate", trained, "--input", "in", "--output", "out", *fast]) == 0
+    )
+    found = Path("out").read_text().split("\n")
+    assert found[:4] == ["deux un trois.", "", "", "quatre quatre quatre."]
+    assert found[5:] == ["un deux un."] * 40 + [""]
+    capsys.readouterr()
+    typed = io.BytesIO(b"\nthree two one.\n\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
+    assert status(EXPERIMENT, ["translate", trained, *fast]) == 0
+    assert capsys.readouterr().out == "\ntrois deux un.\n\n"
+    assert status(EXPERIMENT, ["translate", trained, "one " * 120, *fast]) == 0
+    out, error = capsys.readouterr()
+    assert "line 1 has 120 words: only the first 100" in error
+    assert out.count("\n") == 1
+
+
+def test_the_best_translations_have_scores(trained, capsys):
+    flags = ["--best", "2", "--beam", "2", "--coverage-penalty", "0.2", "--block", "2"]
+    assert status(EXPERIMENT, ["translate", trained, "two one three.", *flags]) == 0
+    (first, text), (second, _) = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert text == "deux un trois."
+    assert float(first) > float(second)
+
+
+def test_draws_where_it_looked(trained, capsys):
+    assert status(EXPERIMENT, ["attend", trained, "two one three.", "--beam", "1"]) == 0
+    assert capsys.readouterr().out.startswith("deux un trois.\n")
+    assert imread(Path(trained, "alignment.png")).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--data", "missing"], "--data missing"),
+        (["--data", ".", "--languages", "en", "xx"], "name the two languages with --languages"),
+        (["--dropout", "1"], "--dropout"),
+        (["--data", ".", "--attention", "dot"], "take general, or add --no-bidirectional"),
+        (["--smoothing", "1"], "--smoothing"),
+        (["--pairs", "0"], "--pairs must be 1 or more"),
+        (["--data", ".", "--max-length", "1"], "--max-length 1: every pair"),
+        (["--test", "test_2017"], "--test test_2017 is part of a folder"),
+        (["--reverse"], "add --no-bidirectional"),
+        (["--attention", "none", "--feeding"], "choose an --attention too"),
+        (["--context"], "--context is for --attention none"),
+        (["translate", "RUN", "--input", "missing"], "cannot read missing"),
+        (["translate", "RUN", "one", "--beam", "0"], "--beam must be 1 or more"),
+        (["translate", "RUN", "one", "--best", "9"], "--best"),
+        (["attend", "RUN", ""], "the text is empty"),
+        (["evaluate", "RUN", "--beside", "nothing", "--test", "val"], "--beside nothing"),
+    ],
+    ids=str,
+)
+def test_mistakes_get_one_line(trained, flags, told, capsys):
+    before = set(Path("runs").rglob("*"))
+    assert status(EXPERIMENT, [trained if flag == "RUN" else flag for flag in flags]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert set(Path("runs").rglob("*")) == before

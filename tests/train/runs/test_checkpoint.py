@@ -1,0 +1,154 @@
+"""Checkpoints survive kills and damage: what is broken is named, and the last whole one is used."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toy_experiment import EXPERIMENT, Config
+
+from seqmodels.errors import UserError
+from seqmodels.train.fit import resume, start
+from seqmodels.train.runs.checkpoint import SEAL, Checkpoints
+
+CONFIG = Config(average="ema")
+BATCHES = EXPERIMENT.data(CONFIG, None).train
+TASK = EXPERIMENT.task(CONFIG, {})
+NUMBERS = EXPERIMENT.numbers(CONFIG)
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def state():
+    return start(TASK, BATCHES, CONFIG, NUMBERS)
+
+
+def at(state, step):
+    params = jax.tree.map(lambda leaf: leaf + step, state.params)
+    return state._replace(step=jnp.int32(step), params=params)
+
+
+@pytest.fixture(scope="module")
+def saved(state, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("saved")
+    checkpoints = Checkpoints(directory, keep=3)
+    for step in (10, 20, 30):
+        checkpoints.save(at(state, step), float(step))
+    checkpoints.wait()
+    return directory
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    said = []
+    shutil.copytree(saved, tmp_path / "copy")
+    return Checkpoints(tmp_path / "copy", keep=3, say=said.append), said
+
+
+def test_what_is_restored_is_what_was_saved(copy, state):
+    checkpoints, said = copy
+    restored = resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS)
+    expected = at(state, 30)
+    assert jax.tree.structure(restored) == jax.tree.structure(expected)
+    for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(expected), strict=True):
+        assert one.dtype == other.dtype
+        assert bool(jnp.all(one == other))
+    assert said == []
+
+
+def test_evaluation_reads_the_averaged_weights_of_the_best(copy, state):
+    checkpoints, _ = copy
+    params, step = checkpoints.restore_params(state.params)
+    assert step == 10 == checkpoints.best()
+    np.testing.assert_array_equal(params["w"], state.average["w"])
+
+
+def test_the_last_and_the_best_are_kept(state, tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step, value in ((1, 5.0), (2, 1.0), (3, 4.0), (4, None), (5, 3.0)):
+        checkpoints.save(at(state, step), value)
+    checkpoints.wait()
+    assert checkpoints.steps() == [2, 4, 5]
+    assert checkpoints.best() == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4", "5"]
+
+
+def files(directory):
+    return [path for path in sorted(directory.rglob("*")) if path.is_file()]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("harm", [truncate, flip, Path.unlink])
+def test_any_harm_to_any_file_is_seen(copy, harm):
+    checkpoints, _ = copy
+    step = checkpoints.directory / "30"
+    for path in files(step):
+        if path.stat().st_size:
+            content = path.read_bytes()
+            harm(path)
+            if path.name != SEAL or harm is not flip:  # a changed seal shows where it matters
+                assert checkpoints.damage(30), path
+            path.write_bytes(content)
+    assert checkpoints.damage(30) is None
+
+
+@pytest.mark.parametrize("harm", [truncate, Path.unlink])
+def test_the_last_whole_one_is_used_and_said_so(copy, harm):
+    checkpoints, said = copy
+    harm(max(files(checkpoints.directory / "30"), key=lambda path: path.stat().st_size))
+    assert int(resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS).step) == 20
+    assert len(said) == 1
+    assert f"{checkpoints.directory / '30'} is skipped" in said[0]
+    assert checkpoints.last_path() == checkpoints.directory / "20"
+
+
+def test_nothing_whole_is_a_clear_error(copy):
+    checkpoints, said = copy
+    for step in checkpoints.steps():
+        (checkpoints.directory / str(step) / SEAL).unlink()
+    with pytest.raises(UserError, match="no whole checkpoint in"):
+        resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS)
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize("changes", [{"units": 4}, {"optimizer": "sgd"}, {"accumulate": 2}])
+def test_a_config_that_does_not_fit_is_a_clear_error(copy, changes):
+    config = Config(**{"average": "ema", **changes})
+    batches = EXPERIMENT.data(config, None).train
+    with pytest.raises(UserError, match="does not fit the config"):
+        resume(EXPERIMENT.task(config, {}), batches, config, copy[0], NUMBERS)
+
+
+def test_kill_while_saving_costs_one_checkpoint_at_most(tmp_path):
+    command = [sys.executable, "-m", "toy_experiment", "train", "--runs", str(tmp_path)]
+    flags = ["--evaluate-every", "1", "--dispatch", "1", "--steps", "100000", "--average", "ema"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    directory = tmp_path / "toy" / "001" / "checkpoints"
+    process = subprocess.Popen(command + flags, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not (len(list(directory.glob(f"*/{SEAL}"))) > 1 and list(directory.glob("*tmp*"))):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    names = [int(path.name) for path in directory.glob("*") if path.name.isdigit()]
+    restored = resume(TASK, BATCHES, CONFIG, Checkpoints(directory, say=lambda text: None), NUMBERS)
+    assert int(restored.step) >= max(names) - 1 > 0
