@@ -89,7 +89,7 @@ class Structured(NamedTuple):
     ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
     ``project`` is also given many steps as rows, so its parameters have no batch axes.
     ``pullback`` is an optional hand-written derivative of ``update``.  ``plain`` names the cell,
-    without options, that cuDNN and the compiled kernels know: "lstm", "gru", "rnn" or "irnn".
+    without options, that the compiled kernels know: "lstm", "gru", "rnn" or "irnn".
     """
 
     project: Callable[[Params, Any], PyTree]

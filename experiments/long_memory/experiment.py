@@ -46,7 +46,7 @@ class Config(FitConfig):
     """Begin with memories of up to T steps; for gru, lstm, min_gru, min_lstm and lru."""
 
     engine: str = "auto"
-    """How the recurrence is run: auto, scan, fused, associative, cudnn."""
+    """How the recurrence is run: auto, scan, fused, native, associative, newton or mosaic."""
 
     batch_size: int = 32
     """Sequences in a batch."""

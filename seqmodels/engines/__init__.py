@@ -13,8 +13,7 @@ linear, CPU             ``scan``         two cores gain nothing from the extra w
 any other               ``scan``         needs nothing but ``step``
 ======================  ===============  ==============================================
 
-``cudnn`` and ``pallas`` must be asked for by name, since ``fused`` was faster wherever they were
-measured, and ``newton``, since whether it pays depends on the weights.  They, ``mosaic``,
+``newton`` must be asked for by name, since whether it pays depends on the weights.  It, ``mosaic``,
 ``native`` and ``fused`` have no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or
 ``hessian``.
 """
@@ -25,12 +24,10 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.engines.associative import Associative
-from seqmodels.engines.cudnn import Cudnn
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.mosaic import Mosaic
 from seqmodels.engines.native.engine import Native
 from seqmodels.engines.newton import Newton
-from seqmodels.engines.pallas import Pallas
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
@@ -48,11 +45,9 @@ ENGINES: dict[str, Engine] = {
     "scan": Scan(),
     "fused": Fused(),
     "associative": Associative(),
-    "cudnn": Cudnn(),
     "mosaic": Mosaic(),
     "native": Native(),
     "newton": Newton(),
-    "pallas": Pallas(),
 }
 
 
@@ -85,14 +80,14 @@ def auto(problem: Problem) -> Engine:
 def refusal(engine: Engine, problem: Problem) -> str | None:
     """Why an engine cannot run a problem; ``None`` where it can."""
     form = problem.cell.form
-    if isinstance(engine, Cudnn | Newton):
+    if isinstance(engine, Newton):
         return engine.refusal(problem)
-    if isinstance(engine, Fused | Native | Pallas | Mosaic):
+    if isinstance(engine, Fused | Native | Mosaic):
         if not isinstance(form, Structured):
             return "needs a structured cell (Cell.form), which this one is not"
         if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
             return "needs a carry of floating-point arrays"
-    if isinstance(engine, Native | Pallas | Mosaic):
+    if isinstance(engine, Native | Mosaic):
         return engine.refusal(problem)
     if isinstance(engine, Associative):
         if not isinstance(form, Linear):

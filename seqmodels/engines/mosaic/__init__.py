@@ -1,10 +1,9 @@
 """The whole recurrence in one launch on Hopper, its units shared out over a cluster of blocks.
 
-The engine is ``fused`` with another loop, as ``pallas`` is, and ``update`` is traced into it in the
-same way (``blocks.py``).  But here a cluster of thread blocks has ``rows`` of the batch, and each
-warpgroup of a block, a party, has its share of the units: all their gates, so that ``update`` needs
-nobody else.  A party keeps its part of the recurrent kernel in shared memory and in registers, and
-streams what does not fit from L2.
+The engine is ``fused`` with another loop, into which ``update`` is traced (``blocks.py``).  A
+cluster of thread blocks has ``rows`` of the batch, and each warpgroup of a block, a party, has its
+share of the units: all their gates, so that ``update`` needs nobody else.  A party keeps its part
+of the recurrent kernel in shared memory and in registers, and streams what does not fit from L2.
 
 This file is the engine, ``shares.py`` says who has what, ``kernel.py`` what a party does at each
 step; it does so on a device (``device.py``, with ``cluster.py``'s PTX) or in Pallas' interpreter
@@ -17,10 +16,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from seqmodels.engines.cudnn import on_nvidia
 from seqmodels.engines.fused import solve
+from seqmodels.engines.mosaic.launch import in_one_launch
 from seqmodels.engines.mosaic.shares import TILE, Shares
-from seqmodels.engines.pallas import in_one_launch
 from seqmodels.engines.problem import Problem, zeros_like
 from seqmodels.errors import UserError
 from seqmodels.types import Carry, Params
@@ -134,7 +132,8 @@ def has_mosaic() -> bool:
 
 def on_hopper() -> bool:
     """Whether the default device has wgmma, which later ones have not."""
-    return on_nvidia() and jax.devices()[0].compute_capability == "9.0"
+    device = jax.devices()[0]
+    return device.platform == "gpu" and getattr(device, "compute_capability", "") == "9.0"
 
 
 def room() -> int:

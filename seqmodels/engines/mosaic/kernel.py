@@ -16,14 +16,22 @@ import jax
 import numpy as np
 from jax.experimental.pallas import mosaic_gpu as gpu
 
-from seqmodels.engines.blocks import RULES, Factor, Rows, boxed, contract, elementwise, replay
 from seqmodels.engines.mosaic import Mosaic
+from seqmodels.engines.mosaic.blocks import (
+    RULES,
+    Factor,
+    Rows,
+    boxed,
+    contract,
+    elementwise,
+    replay,
+)
 from seqmodels.engines.mosaic.device import OnDevice
 from seqmodels.engines.mosaic.interpreted import Interpreted
+from seqmodels.engines.mosaic.launch import Plan
 from seqmodels.engines.mosaic.party import Memory, Party
 from seqmodels.engines.mosaic.shares import Product, Shares, product_of
-from seqmodels.engines.pallas import Plan
-from seqmodels.engines.tape import Equation, Matrix, Slot
+from seqmodels.engines.mosaic.tape import Equation, Matrix, Slot
 from seqmodels.types import Array
 
 # Those of the operations in blocks that Mosaic cannot lower, and what stands for two of them.

@@ -12,9 +12,9 @@ import numpy as np
 from jax.experimental import pallas
 from jax.experimental.pallas import mosaic_gpu as gpu
 
-from seqmodels.engines.blocks import Rows, boxed
+from seqmodels.engines.mosaic.blocks import Rows, boxed
+from seqmodels.engines.mosaic.launch import Source
 from seqmodels.engines.mosaic.shares import Product, Shares
-from seqmodels.engines.pallas import Source
 from seqmodels.types import Array
 
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.engines.layout import Layout, refused
-from seqmodels.engines.tape import Matrix, Tape
+from seqmodels.engines.mosaic.layout import Layout, refused
+from seqmodels.engines.mosaic.tape import Matrix, Tape
 from seqmodels.types import Array
 
 TILE = 64  # rows of a matmul of wgmma's

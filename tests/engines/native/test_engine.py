@@ -274,7 +274,9 @@ def test_auto_takes_it_on_one_device_where_it_was_compiled(monkeypatch):
 def test_one_line_says_how_to_compile_it(monkeypatch):
     monkeypatch.setattr("seqmodels.engines.native.engine.library", lambda: None)
     cell = CELLS["lstm"](4, 8)
-    with pytest.raises(UserError, match=r"needs its kernels compiled: python -m seqmodels\.native"):
+    with pytest.raises(
+        UserError, match=r"needs its kernels compiled: python -m seqmodels\.engines\.native"
+    ):
         unroll(cell, cell.init(jax.random.key(0)), jnp.zeros((5, 9, 4)), engine="native")
 
 
@@ -304,7 +306,7 @@ def test_a_missing_or_failing_compiler_is_told_in_one_line(tmp_path):
 
 def test_a_broken_library_is_told_in_one_line(tmp_path):
     (tmp_path / "broken.so").write_text("not a library")
-    with pytest.raises(UserError, match=r"compile it again, python -m seqmodels\.native"):
+    with pytest.raises(UserError, match=r"compile it again, python -m seqmodels\.engines\.native"):
         build.load(tmp_path / "broken.so")
 
 

@@ -1,9 +1,8 @@
-"""Operations on arrays in blocks of ``[rows, width]``, which is all that Triton offers.
+"""Operations on arrays in blocks, since values in a kernel can be neither cut nor joined.
 
-Its values can be neither cut nor joined, while ``update`` cuts ``[*B, G*H]`` into gates.  So an
-array ``[*B, *N, L]`` is a numpy array ``[*N, L / width]`` of blocks: to slice, split, join, pad or
-reshape it is numpy's work while tracing; elementwise operations act block by block, and a matmul
-is a sum over blocks.
+``update`` cuts ``[*B, G*H]`` into gates.  So an array ``[*B, *N, L]`` is a numpy array
+``[*N, L / width]`` of blocks: to slice, split, join, pad or reshape it is numpy's work while
+tracing; elementwise operations act block by block, and a matmul is a sum over blocks.
 """
 
 import math
@@ -12,15 +11,14 @@ from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.engines.layout import Layout, refused
-from seqmodels.engines.tape import Equation, Matrix, Slot, Tape
+from seqmodels.engines.mosaic.layout import Layout, refused
+from seqmodels.engines.mosaic.tape import Equation, Matrix, Slot, Tape
 from seqmodels.types import Array
 
-# Those that Pallas can lower to Triton.
+# Those that act on each element alone.
 ELEMENTWISE = """
     abs add add_any and ceil clamp convert_element_type copy cos div eq erf_inv exp exp2 expm1 floor
     ge gt integer_pow is_finite le log log1p logistic lt max min mul ne neg not or pow rem rsqrt
@@ -193,25 +191,6 @@ class Factor(NamedTuple):
     shape: tuple[int, ...]
 
 
-def dot(layout: Layout, eqn: Equation, left: Any, right: Any) -> Rows:
-    """A matmul with a constant: a sum over blocks, head by head."""
-
-    def product(blocks: np.ndarray, matrix: Factor, flipped: bool) -> np.ndarray:
-        columns = matrix.shape[-2 if flipped else -1] // layout.width
-
-        def block(head: int, column: int) -> Array:
-            products = [
-                multiply(eqn, a, tile(matrix, layout.width, head, row, column, flipped), flipped)
-                for row, a in enumerate(blocks[head])
-            ]
-            return reduce(add, products)
-
-        out = [block(head, column) for head in range(len(blocks)) for column in range(columns)]
-        return boxed(out, (-1, columns))
-
-    return contract(layout, eqn, left, right, product)
-
-
 def contract(layout: Layout, eqn: Equation, left: Any, right: Any, product: Callable) -> Rows:
     """A matmul with a constant, where ``product`` takes blocks ``[heads, K]`` to ``[heads, M]``."""
     contracted, heads = eqn.params["dimension_numbers"]
@@ -229,30 +208,10 @@ def contract(layout: Layout, eqn: Equation, left: Any, right: Any, product: Call
     return Rows(out if many else out[0], many + ours)
 
 
-def tile(matrix: Factor, width: int, head: int, row: int, column: int, flipped: bool) -> Array:
-    """The block of a matrix that takes block ``row`` of its input to ``column`` of its output."""
-    places = (column, row) if flipped else (row, column)
-    index = [slice(place * width, (place + 1) * width) for place in places]
-    return matrix.ref[(head, *index) if len(matrix.shape) == 3 else tuple(index)]
-
-
-def multiply(eqn: Equation, a: Array, b: Array, flipped: bool) -> Array:
-    """``a @ b``, or ``a @ b.T``, in the wider of their types, as Triton wants."""
-    dtype = max(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
-    return jax.lax.dot_general(
-        a.astype(dtype),
-        b.astype(dtype),
-        (((1,), (int(flipped),)), ((), ())),
-        precision=eqn.params["precision"],
-        preferred_element_type=eqn.params["preferred_element_type"],
-    )
-
-
 RULES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(ELEMENTWISE.split(), elementwise),
     "broadcast_in_dim": broadcast,
     "concatenate": join,
-    "dot_general": dot,
     "expand_dims": regroup,
     "pad": pad,
     "reduce_sum": total,
