@@ -1,4 +1,4 @@
-"""What is measured: a cell, sizes and a variant; and the data that every candidate is given."""
+"""Benchmark cases (a cell, sizes and a variant) and the inputs that every library receives."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -15,14 +15,15 @@ SIZES = (  # (batch, length, hidden); inputs are as wide as the hidden state
     (1, 512, 256),
     (1, 100, 64),
 )
-GPU_SIZES = ((16, 1024, 768), (64, 256, 512), (128, 128, 1024))  # on a GPU, besides
+GPU_SIZES = ((16, 1024, 768), (64, 256, 512), (128, 128, 1024))  # added on a GPU
 VARIANT_SIZES = ((32, 50, 64), (32, 128, 128))
+QUICK_SIZES = ((16, 25, 32), (32, 50, 64))
 VARIANTS = ("plain", "masked", "layers", "bidirectional", "bfloat16", "members")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table; ``members`` > 1 is ``vmap`` over that many sets of parameters."""
+    """One row of the grid, without its pass; ``members`` > 1 is ``vmap`` over parameter sets."""
 
     cell: str
     batch: int
@@ -54,8 +55,8 @@ class Case:
         return self.hidden * (2 if self.bidirectional else 1)
 
 
-class Data(NamedTuple):
-    """Inputs and the cotangent of the outputs, time first; lengths are sorted, longest first."""
+class Inputs(NamedTuple):
+    """Inputs and the cotangent of the outputs, time-major; lengths are sorted, longest first."""
 
     xs: np.ndarray
     cotangent: np.ndarray
@@ -63,7 +64,7 @@ class Data(NamedTuple):
 
 
 def make_case(cell: str, size: tuple[int, int, int], variant: str) -> Case:
-    """The case of a cell at ``(batch, length, hidden)`` in one of ``VARIANTS``."""
+    """Return the case of a cell at ``(batch, length, hidden)`` in one of ``VARIANTS``."""
     changes: dict[str, dict[str, Any]] = {
         "plain": {},
         "masked": {"masked": True},
@@ -75,15 +76,15 @@ def make_case(cell: str, size: tuple[int, int, int], variant: str) -> Case:
     return replace(Case(cell, *size), **changes[variant])
 
 
-def make_data(case: Case) -> Data:
-    """Standard normal inputs and cotangents; lengths spread evenly from T down to T/4."""
+def make_inputs(case: Case) -> Inputs:
+    """Draw standard normal inputs and cotangents; lengths are spaced evenly from T to T/4."""
     random = np.random.default_rng(0)
     lead = (case.members,) if case.members > 1 else ()
     shape = (*lead, case.length, case.batch)
     xs = random.standard_normal((*shape, case.hidden), np.float32)
     cotangent = random.standard_normal((*shape, case.outputs), np.float32)
     if not case.masked:
-        return Data(xs, cotangent, None)
+        return Inputs(xs, cotangent, None)
     lengths = np.linspace(case.length, case.length / 4, case.batch).round().astype(np.int32)
     valid = np.arange(case.length)[:, None] < lengths
-    return Data(xs, cotangent * valid[..., None], lengths)
+    return Inputs(xs, cotangent * valid[..., None], lengths)

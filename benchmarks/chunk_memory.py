@@ -1,19 +1,30 @@
-"""Memory of backprop through time with and without ``chunk``, by the compiler's own account.
+"""Memory of backpropagation through time with and without ``chunk``, as XLA reports it.
 
 python -m benchmarks.chunk_memory
 """
 
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
+import tyro
 
+from benchmarks.implementation import compile_call
+from benchmarks.page_tables import chunk_memory_table
+from benchmarks.rows import Row, command_line, merge_results
 from seqmodels.cells.registry import CELLS
 from seqmodels.unroll import unroll
 
 T, B, D, H = 4096, 16, 64, 128
+ENGINES = (("lstm", "scan"), ("lstm", "fused"), ("gru", "fused"))
+CHUNKS = (None, 256, 64)
 
 
 def temporary_bytes(name: str, engine: str, chunk: int | None) -> int:
-    """Temporary memory of the gradient of a loss on the last output."""
+    """Return the temporary memory of the gradient of a loss on the last output."""
     cell = CELLS[name](D, H)
 
     def loss(params, xs):
@@ -22,21 +33,29 @@ def temporary_bytes(name: str, engine: str, chunk: int | None) -> int:
 
     params = jax.eval_shape(cell.init, jax.random.key(0))
     xs = jax.ShapeDtypeStruct((T, B, D), jnp.float32)
-    compiled = jax.jit(jax.grad(loss)).lower(params, xs).compile()
-    analysis = compiled.memory_analysis()
-    assert analysis is not None
-    return analysis.temp_size_in_bytes
+    return compile_call(jax.grad(loss), params, xs).temporary_bytes or 0
 
 
-def main() -> None:
-    """A table of megabytes."""
+def measure_rows() -> Iterator[Row]:
+    """Yield a row for every cell, engine and chunk."""
+    for (cell, engine), chunk in product(ENGINES, CHUNKS):
+        megabytes = temporary_bytes(cell, engine, chunk) / 1e6
+        row = {"cell": cell, "engine": engine, "chunk": chunk, "megabytes": megabytes}
+        yield {"name": f"{cell} {engine} chunk={chunk}"} | row
+
+
+def main(
+    output: Annotated[
+        Path | None, tyro.conf.arg(help="JSON file that the rows are merged into.")
+    ] = None,
+) -> None:
+    """Print a table of megabytes."""
     print(f"T={T} B={B} D={D} H={H} float32, {jax.devices()[0].platform}, jax {jax.__version__}")
-    print("cell  engine       chunk     MB")
-    for name, engine in (("lstm", "scan"), ("lstm", "fused"), ("gru", "fused")):
-        for chunk in (None, 256, 64):
-            size = temporary_bytes(name, engine, chunk) / 1e6
-            print(f"{name:<5} {engine:<9} {chunk or 'none':>8} {size:>6.0f}")
+    rows = list(measure_rows())
+    print("\n".join(chunk_memory_table(rows)))
+    if output:
+        merge_results(output, "chunk_memory", rows, command_line("benchmarks.chunk_memory"))
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, prog="python -m benchmarks.chunk_memory", description=__doc__)

@@ -1,69 +1,76 @@
-"""Ratio against size, drawn: python -m benchmarks.pictures RESULTS.json OUT.png"""
+"""Bar chart of our time and that of other libraries: see ``benchmarks.pages``."""
 
-import sys
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from benchmarks.cases import SIZES
-from benchmarks.report import Row, saved
-from benchmarks.tables import AGAINST, GATES, Bar, Pick, size_of, variant_of
+from benchmarks.rows import OURS, Row
+from benchmarks.tables import GATES, variant_of
 
-COLORS = {"forward": "tab:blue", "gradient": "tab:orange"}
-TICKS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 2.0)
-
-
-def draw(rows: list[Row], path: Path) -> None:
-    """A column for each cell; above our time over the best JAX peer's, below over PyTorch's."""
-    plain = [row for row in rows if variant_of(row) == "plain"]
-    cells = [cell for cell in GATES if any(row["case"]["cell"] == cell for row in plain)]
-    figure = Figure(figsize=(3.6 * len(cells) + 0.8, 6.4), layout="constrained")
-    grid = figure.subplots(len(AGAINST), len(cells), sharex=True, sharey="row", squeeze=False)
-    for line, (name, (pick, bar)) in zip(grid, AGAINST.items(), strict=True):
-        for axes, cell in zip(line, cells, strict=True):
-            for kind, color in COLORS.items():
-                group = [r for r in plain if (r["case"]["cell"], r["pass"]) == (cell, kind)]
-                draw_line(axes, group, pick, kind, color, bar(cell, kind))
-        line[0].set_ylabel(f"our time / {name}'s")
-    for axes, cell in zip(grid[0], cells, strict=True):
-        axes.set_title(cell.upper())
-    handles, labels = grid[0][-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8)
-    figure.supxlabel("B, T, H", fontsize=10)
-    figure.savefig(path, dpi=130)
+COLORS = {OURS: "#c0392b", "pytorch": "#e59866"}  # the other libraries are grey
+GREY = "#b8bcc2"
+LABELS = {  # from top to bottom
+    OURS: "seqmodels",
+    "pytorch": "PyTorch",
+    "flax_nnx": "Flax NNX",
+    "flax_linen": "Flax Linen",
+    "haiku": "Haiku",
+    "keras": "Keras",
+    "equinox": "Equinox",
+}
 
 
-def draw_line(axes: Axes, rows: list[Row], pick: Pick, kind: str, color: str, bar: Bar) -> None:
-    """Medians with quartiles over the sizes, by work; dashed: the mean that is aimed at."""
-    places = [size for size in ordered() if any(size_of(row) == size for row in rows)]
-    found = {size_of(row): pick(row["candidates"]) for row in rows}
-    ratios = [(ordered().index(size), found[size]) for size in places]
-    known = [(place, ratio) for place, ratio in ratios if ratio]
-    xs, values = [place for place, _ in known], [ratio["median"] for _, ratio in known]
-    errors = [
-        [ratio["median"] - ratio["low"] for _, ratio in known],
-        [ratio["high"] - ratio["median"] for _, ratio in known],
-    ]
-    axes.errorbar(xs, values, errors, color=color, marker="o", markersize=4, capsize=2, label=kind)
-    axes.axhline(1.0, color="black", linewidth=0.8)
-    if bar.mean:
-        label = f"aim of the {kind}'s mean"
-        axes.axhline(bar.mean, color=color, linewidth=0.8, linestyle="--", label=label)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(FixedLocator(TICKS))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_xticks(range(len(SIZES)), ordered(), rotation=60, ha="right", fontsize=8)
+def draw(results: Mapping[str, Row], path: Path, kind: str = "gradient") -> None:
+    """Draw a row of panels for each titled results file, with one panel for each cell."""
+    times = {
+        title: {cell: relative_times(content["grid"], cell, kind) for cell in GATES}
+        for title, content in results.items()
+    }
+    names = {
+        title: [name for name in LABELS if any(name in panel for panel in panels.values())]
+        for title, panels in times.items()
+    }
+    heights = [len(found) + 1 for found in names.values()]
+    figure = Figure(figsize=(9.5, 0.33 * sum(heights) + 0.6), layout="constrained")
+    grid = figure.subplots(
+        len(results), len(GATES), sharex=True, sharey="row", squeeze=False, height_ratios=heights
+    )
+    for line, (title, panels) in zip(grid, times.items(), strict=True):
+        for axes, (cell, panel) in zip(line, panels.items(), strict=True):
+            draw_bars(axes, names[title], panel)
+            axes.set_title(cell.upper(), loc="left", fontsize=10)
+        line[0].set_ylabel(title, fontsize=10, fontweight="bold")
+    figure.suptitle(
+        "Time of a forward and backward pass on a CPU, seqmodels = 1 (shorter is better)"
+    )
+    figure.savefig(path, dpi=110)
 
 
-def ordered() -> list[str]:
-    """The sizes by the work of a sequence."""
-    work = sorted(SIZES, key=lambda size: size[0] * size[1] * size[2] ** 2)
-    return [", ".join(map(str, size)) for size in work]
+def relative_times(rows: list[Row], cell: str, kind: str) -> dict[str, float]:
+    """Return each library's time divided by ours: the geometric mean over the plain sizes."""
+    ratios: dict[str, list[float]] = {}
+    for row in rows:
+        if variant_of(row) == "plain" and (row["case"]["cell"], row["pass"]) == (cell, kind):
+            for name, library in row["libraries"].items():
+                if library["ratio"]:
+                    ratios.setdefault(name, []).append(library["ratio"]["median"])
+    means = {name: 1 / statistics.geometric_mean(values) for name, values in ratios.items()}
+    return {OURS: 1.0} | means
 
 
-if __name__ == "__main__":
-    draw(saved(Path(sys.argv[1]))["rows"], Path(sys.argv[2]))
+def draw_bars(axes: Axes, names: Sequence[str], times: Mapping[str, float]) -> None:
+    """Draw one labelled bar for each library that has a time, the first name at the top."""
+    places = [place for place, name in enumerate(names) if name in times]
+    colors = [COLORS.get(names[place], GREY) for place in places]
+    values = [times[names[place]] for place in places]
+    bars = axes.barh(places, values, color=colors, height=0.72)
+    axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=3)
+    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.axvline(1.0, color=COLORS[OURS], linewidth=0.8, linestyle=":")
+    axes.margins(x=0.12)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(axis="both", length=0, labelsize=9, labelbottom=False)

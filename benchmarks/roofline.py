@@ -1,35 +1,37 @@
-"""What the machine can do: python -m benchmarks.roofline
+"""Matmul rate and memory bandwidth of the machine: python -m benchmarks.roofline
 
-Matmuls in JAX and PyTorch, a large one and those of one recurrent step, and memory bandwidth in
-JAX on arrays far larger than any cache, updated in place so that neither page faults nor reads
-ahead of writes count: ``copy`` a <- s a moves two arrays, ``triad`` a <- b + s a three.  Each
-number of cores has a process of its own, bound to them.
+Matmuls are measured in JAX and PyTorch: a large one, and those of one recurrent step.  Bandwidth is
+measured in JAX on arrays far larger than any cache.  They are updated in place, so that neither
+page faults nor reads before writes count: ``copy`` (a <- s a) moves two arrays, ``triad``
+(a <- b + s a) three.  Each number of cores is measured in a separate process that is pinned to
+them.
 """
 
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
+from benchmarks.rows import Row
 from benchmarks.timing import Call, estimate
 
 SQUARE = 1024
-STEPS = ((32, 64), (32, 128), (64, 128), (64, 256), (64, 512), (1, 256))  # B and H of an LSTM's
-WORDS = 1 << 26  # of float32: 256 MiB an array
+STEPS = ((32, 64), (32, 128), (64, 128), (64, 256), (64, 512), (1, 256))  # B, H of an LSTM
+WORDS = 1 << 26  # float32 words of an array, 256 MiB
 BEST_OF = 10
 
 
-def rates(cores: int) -> list[dict[str, Any]]:
-    """Rows of the best rates on so many cores."""
+def measure_rates(cores: int) -> list[Row]:
+    """Measure the best rates on this number of cores in a new process."""
     command = [sys.executable, "-m", "benchmarks.roofline", str(cores)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measured(cores: int) -> Iterator[dict[str, Any]]:
-    """The rows, in this process."""
+def rates(cores: int) -> Iterator[Row]:
+    """Yield rows measured in this process."""
     shapes = {f"matmul {SQUARE}": (SQUARE, SQUARE, SQUARE)}
     shapes |= {f"matmul {b} x {h} x {4 * h}": (b, h, 4 * h) for b, h in STEPS}
     makes: dict[str, Callable] = {"JAX": jax_matmul, "PyTorch": partial(torch_matmul, cores)}
@@ -37,27 +39,25 @@ def measured(cores: int) -> Iterator[dict[str, Any]]:
         for name, (m, k, n) in shapes.items():
             repeats = max(1, 2**27 // (m * k * n))
             seconds = best(make(m, k, n, repeats)) / repeats
-            yield rate(f"{library} {name}", cores, 2e-9 * m * k * n / seconds, "GFLOP/s")
+            yield make_row(f"{library} {name}", cores, 2e-9 * m * k * n / seconds, "GFLOP/s")
     for name, streams in {"copy": 2, "triad": 3}.items():
         seconds = best(stream(name))
-        yield rate(f"JAX {name}", cores, 4e-9 * streams * WORDS / seconds, "GB/s")
+        yield make_row(f"JAX {name}", cores, 4e-9 * streams * WORDS / seconds, "GB/s")
 
 
-def rate(name: str, cores: int, value: float, unit: str) -> dict[str, Any]:
-    """A row."""
+def make_row(name: str, cores: int, value: float, unit: str) -> Row:
+    """Return a row of the section ``roofline``."""
     row = {"rate": name, "cores": cores, "value": value, "unit": unit}
     return {"name": f"{name} on {cores}"} | row
 
 
 def best(call: Call) -> float:
-    """Seconds of the quickest call."""
-    import time
-
+    """Return the seconds of the shortest call."""
     return min(estimate(call, time.perf_counter) for _ in range(BEST_OF))
 
 
 def jax_matmul(m: int, k: int, n: int, repeats: int) -> Call:
-    """Dependent products in one program, as in a recurrence: x <- the sum of x @ w's gates."""
+    """Return a call of dependent matmuls, as in a recurrence: x <- sum over gates of x @ w."""
     import jax
     import jax.numpy as jnp
 
@@ -73,7 +73,7 @@ def jax_matmul(m: int, k: int, n: int, repeats: int) -> Call:
 
 
 def torch_matmul(cores: int, m: int, k: int, n: int, repeats: int) -> Call:
-    """The same, eager."""
+    """Return the same call in PyTorch, eager."""
     import torch
 
     torch.set_num_threads(cores)
@@ -93,7 +93,7 @@ def torch_matmul(cores: int, m: int, k: int, n: int, repeats: int) -> Call:
 
 
 def stream(name: str) -> Call:
-    """One pass over large arrays, in place."""
+    """Return a call of one in-place pass over large arrays."""
     import jax
     import jax.numpy as jnp
 
@@ -112,17 +112,20 @@ def stream(name: str) -> Call:
 
 
 def main() -> None:
-    """The rows of one number of cores as JSON, or else a table of one and of all."""
+    """Print JSON for the number of cores in ``sys.argv``; without it, tables for one and all."""
     if sys.argv[1:]:
         cores = int(sys.argv[1])
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])  # before JAX starts
-        print(json.dumps(list(measured(cores))))
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])  # before JAX is imported
+        print(json.dumps(list(rates(cores))))
         return
     from benchmarks import tables
+    from benchmarks.rows import load_results
+    from benchmarks.run import OUTPUT
 
     counts = sorted({1, len(os.sched_getaffinity(0))})
-    rows = [row for cores in counts for row in rates(cores)]
-    print("\n".join(tables.roofline(rows, tables.saved(tables.DEFAULT).get("rows", []))))
+    rows = [row for cores in counts for row in measure_rates(cores)]
+    content = load_results(OUTPUT) | {"roofline": rows}
+    print("\n".join([*tables.roofline(rows), "", *tables.rates_reached(content)]))
 
 
 if __name__ == "__main__":

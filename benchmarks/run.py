@@ -1,6 +1,11 @@
-"""Time this library against its peers, print tables and save them (below 1: we are faster).
+"""Time seqmodels and other libraries in one process, print tables and save them as JSON.
 
-Without options everything, about 25 minutes on two quiet cores; --resume measures what is missing.
+A ratio is our time divided by the other library's: below 1, seqmodels is faster. Without flags
+everything is measured, which takes about 25 minutes on two idle cores.
+
+python -m benchmarks --quick
+
+python -m benchmarks --resume
 
 python -m benchmarks --parts grid --cells lstm --sizes 32,128,128 --peers pytorch flax_nnx
 
@@ -10,7 +15,7 @@ python -m benchmarks --parts grid --variants masked layers --seconds 1
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -19,178 +24,204 @@ import tyro
 
 from benchmarks.cases import (
     GPU_SIZES,
+    QUICK_SIZES,
     SIZES,
     VARIANT_SIZES,
     VARIANTS,
     Case,
     make_case,
-    make_data,
+    make_inputs,
 )
 from benchmarks.peers import GPU_PEERS, PEERS
 
 PASSES = ("forward", "gradient")
+OUTPUT = Path("runs/benchmarks/results.json")
+QUICK_OUTPUT = OUTPUT.with_name("quick.json")
 
 
 @dataclass(frozen=True)
 class Config:
     """What to measure."""
 
+    quick: bool = False
+    """Measure only LSTM and GRU at two small sizes, in about a minute on an idle machine.
+    Saves to runs/benchmarks/quick.json unless --output is given."""
     parts: tuple[Literal["grid", "systems", "roofline", "startup"], ...] = (
         "grid",
         "systems",
         "roofline",
         "startup",
     )
-    """Recurrences alone; whole training steps and beam search; what the machine can do; start-up
-    and dispatch."""
+    """grid: recurrences alone. systems: whole training steps and beam search.
+    roofline: matmul rate and memory bandwidth. startup: import, first step and dispatch."""
     cells: tuple[str, ...] = ()
-    """Recurrences; none: rnn, lstm, gru, and of variants lstm and gru."""
+    """Names of cells. Default: rnn, lstm and gru; for variants, lstm and gru."""
     sizes: tuple[str, ...] = ()
-    """Sizes, each as batch,length,hidden; none: all eight (eleven on a GPU), and of variants two
-    (on a GPU of bfloat16 five)."""
+    """Sizes, each as batch,length,hidden. Default: eight (eleven on a GPU).
+    Default for variants: two (five on a GPU in bfloat16)."""
     variants: tuple[str, ...] = VARIANTS
     """Any of plain, masked, layers, bidirectional, bfloat16, members."""
     passes: tuple[str, ...] = PASSES
-    """Forward, and gradient (which is forward and backward)."""
+    """forward; gradient, which is forward and backward."""
     peers: tuple[str, ...] = ()
-    """Libraries to compare with; none: all that there are."""
+    """Libraries to compare with. Default: all of benchmarks/peers."""
     engines: tuple[str, ...] = ()
-    """Engines of ours to time beside auto, for instance scan."""
+    """Engines of seqmodels to time in addition to auto, for instance scan."""
     clock: Literal["wall", "cpu"] = "wall"
-    """Time that passes, or processor time of all threads (which other load leaves alone)."""
+    """wall: elapsed time. cpu: processor time of all threads, which other load does not affect."""
     seconds: float = 2.0
-    """Time for one row of the table; at least eight rounds are run."""
-    output: Path = Path("runs/benchmarks/results.json")
-    """Where rows are merged into as they are made; nothing else is overwritten."""
+    """Time for each row of the grid. At least eight rounds are run."""
+    output: Path = OUTPUT
+    """JSON file that rows are merged into as they are measured."""
     resume: bool = False
-    """Leave out what the output has already."""
+    """Skip rows that the output already has."""
 
 
-class Piece(NamedTuple):
-    """What is measured and saved in one go."""
+class Job(NamedTuple):
+    """Rows of one section that are measured and saved together."""
 
     section: str
     name: str
-    rows: tuple[tuple, ...]  # identities, as ``report.identity`` has them
-    make: Callable[[], list[dict]]
+    keys: tuple[tuple, ...]  # ``row_key`` of each row
+    measure: Callable[[], list[dict]]
 
 
 def main(config: Config) -> None:
-    """Measure what is asked for, saving each piece, and print all that the file holds."""
-    from benchmarks import report, tables
+    """Run the selected jobs, save each one, and print all tables of the output file."""
+    from benchmarks import rows, tables
 
     unknown = set(config.variants) - set(VARIANTS)
     if unknown:
-        raise SystemExit(f"--variants: {sorted(unknown)} unknown, choose from {VARIANTS}")
+        raise SystemExit(f"--variants: unknown {sorted(unknown)}, choose from {VARIANTS}")
+    config = shorten(config) if config.quick else config
     begin = time.perf_counter()
     for part in config.parts:
-        for piece in PIECES[part](config):
-            have = map(report.identity, report.saved(config.output).get(piece.section, []))
-            if not (config.resume and set(piece.rows) <= set(have)):
-                print(f"{time.perf_counter() - begin:6.0f} s  {piece.name}", flush=True)
-                report.merge(config.output, piece.section, piece.make())
-    print("\n".join(tables.markdown(report.saved(config.output))))
-    print(f"saved: {config.output}, after {time.perf_counter() - begin:.0f} s")
+        for job in JOBS[part](config):
+            done = map(rows.row_key, rows.load_results(config.output).get(job.section, []))
+            if config.resume and set(job.keys) <= set(done):
+                continue
+            print(f"{time.perf_counter() - begin:6.0f} s  {job.name}", flush=True)
+            command = rows.command_line("benchmarks")
+            rows.merge_results(config.output, job.section, job.measure(), command)
+    print("\n".join(tables.markdown(rows.load_results(config.output))))
+    print(f"saved to {config.output} after {time.perf_counter() - begin:.0f} s")
 
 
-def grid(config: Config) -> Iterator[Piece]:
-    """Each case of the grid, with both passes."""
-    for case in cases(config):
-        rows = tuple((case.name, kind, config.clock) for kind in config.passes)
-        yield Piece("rows", case.name, rows, partial(rows_of, case, config))
+def shorten(config: Config) -> Config:
+    """Return the config of ``--quick``; explicit cells, sizes, peers and output are kept."""
+    return replace(
+        config,
+        parts=("grid",),
+        variants=("plain",),
+        cells=config.cells or ("lstm", "gru"),
+        sizes=config.sizes or tuple(",".join(map(str, size)) for size in QUICK_SIZES),
+        seconds=min(config.seconds, 0.2),
+        output=QUICK_OUTPUT if config.output == OUTPUT else config.output,
+    )
 
 
-def systems(config: Config) -> Iterator[Piece]:
-    """Each whole step, and the search."""
+def grid_jobs(config: Config) -> Iterator[Job]:
+    """Yield one job per case, for both passes."""
+    for case in select_cases(config):
+        keys = tuple((case.name, kind, config.clock) for kind in config.passes)
+        yield Job("grid", case.name, keys, partial(measure_case, case, config))
+
+
+def system_jobs(config: Config) -> Iterator[Job]:
+    """Yield one job per training step, and one for beam search."""
     from benchmarks.systems import SYSTEMS, measure
 
     for system in SYSTEMS:
-        rows = ((system.name, None, config.clock),)
-        make = partial(measure, system, config.seconds, config.clock)
-        yield Piece("systems", system.name, rows, make)
+        keys = ((system.name, None, config.clock),)
+        run = partial(measure, system, config.seconds, config.clock)
+        yield Job("systems", system.name, keys, run)
 
 
-def roofline(config: Config) -> Iterator[Piece]:
-    """The rates on one core and on all."""
-    from benchmarks.roofline import rates
+def roofline_jobs(config: Config) -> Iterator[Job]:
+    """Yield a job for one core and one for all cores."""
+    from benchmarks.roofline import measure_rates
 
     for cores in sorted({1, len(os.sched_getaffinity(0))}):
-        name = f"rates on {cores}"
-        rows = ((f"JAX matmul 1024 on {cores}", None, None),)
-        yield Piece("roofline", name, rows, partial(rates, cores))
+        keys = ((f"JAX matmul 1024 on {cores}", None, None),)
+        yield Job("roofline", f"rates on {cores}", keys, partial(measure_rates, cores))
 
 
-def startup(config: Config) -> Iterator[Piece]:
-    """Start-up and dispatch."""
-    from benchmarks.startup import MEASURES
+def startup_jobs(config: Config) -> Iterator[Job]:
+    """Yield the jobs for import, first step and dispatch."""
+    from benchmarks.startup import MEASUREMENTS
 
-    for name, make in MEASURES.items():
-        yield Piece("startup", name, ((name, None, None),), make)
-
-
-PIECES = {"grid": grid, "systems": systems, "roofline": roofline, "startup": startup}
+    for name, measure in MEASUREMENTS.items():
+        yield Job("startup", name, ((name, None, None),), measure)
 
 
-def cases(config: Config) -> Iterator[Case]:
-    """Every combination that was asked for."""
+JOBS = {
+    "grid": grid_jobs,
+    "systems": system_jobs,
+    "roofline": roofline_jobs,
+    "startup": startup_jobs,
+}
+
+
+def select_cases(config: Config) -> Iterator[Case]:
+    """Yield every selected combination of variant, cell and size."""
     for variant in config.variants:
         plain = variant == "plain"
         sizes = [tuple(map(int, size.split(","))) for size in config.sizes]
-        usual = SIZES if plain else VARIANT_SIZES
+        default = SIZES if plain else VARIANT_SIZES
         large = GPU_SIZES if on_gpu() and variant in ("plain", "bfloat16") else ()
         for cell in config.cells or (("rnn", "lstm", "gru") if plain else ("lstm", "gru")):
-            for batch, length, hidden in sizes or (*usual, *large):
+            for batch, length, hidden in sizes or (*default, *large):
                 yield make_case(cell, (batch, length, hidden), variant)
 
 
 def on_gpu() -> bool:
-    """Whether a GPU computes."""
+    """Return whether JAX computes on a GPU."""
     import jax
 
     return jax.default_backend() == "gpu"
 
 
-def rows_of(case: Case, config: Config) -> list[dict]:
-    """Build every candidate for one case, then time each pass."""
-    from benchmarks.report import OURS, record
+def measure_case(case: Case, config: Config) -> list[dict]:
+    """Build every implementation of a case, then time each pass."""
+    from benchmarks.rows import OURS, make_row
     from benchmarks.timing import CLOCKS, measure
 
-    built = build(case, config)
-    if OURS not in built:
+    implementations = build_implementations(case, config)
+    if OURS not in implementations:
         return []
     rows = []
     for kind in config.passes:
-        found = {name: passes[kind] for name, passes in built.items()}
-        samples = measure(
-            {name: c.call for name, c in found.items()}, config.seconds, CLOCKS[config.clock]
-        )
-        rows.append(record(kind, case, found, samples, config.clock))
+        found = {name: passes[kind] for name, passes in implementations.items()}
+        calls = {name: implementation.call for name, implementation in found.items()}
+        samples = measure(calls, config.seconds, CLOCKS[config.clock])
+        rows.append(make_row(kind, case, found, samples, config.clock))
     return rows
 
 
-def build(case: Case, config: Config) -> dict:
-    """The candidates by name; those that can't do the case are named with their reason."""
-    from benchmarks.candidate import Unsupported
+def build_implementations(case: Case, config: Config) -> dict:
+    """Return the implementations by library; print the reason for each one left out."""
+    from benchmarks.implementation import Unsupported
     from benchmarks.peers import builder, ours
-    from benchmarks.report import OURS
+    from benchmarks.rows import OURS
 
-    data, built = make_data(case), {}
     builders: dict[str, Callable] = {OURS: ours.build}
-    builders |= {f"ours:{e}": partial(ours.build, engine=e) for e in config.engines}
+    builders |= {f"{OURS}:{e}": partial(ours.build, engine=e) for e in config.engines}
     peers = config.peers or (PEERS + GPU_PEERS if on_gpu() else PEERS)
     builders |= {peer: builder(peer) for peer in peers}
-    for name, make in builders.items():
+    inputs, implementations = make_inputs(case), {}
+    for name, build in builders.items():
         try:
-            built[name] = make(case, data)
+            implementations[name] = build(case, inputs)
         except Unsupported as reason:
             print(f"{case.name}: {name} left out: {reason}")
-    return built
+    return implementations
 
 
 def command() -> None:
-    """The command line."""
+    """Parse the command line and run."""
     form = Annotated[Config, tyro.conf.arg(name="")]
-    main(tyro.cli(form, prog="python -m benchmarks", description=__doc__))
+    flags = (tyro.conf.FlagCreatePairsOff,)
+    main(tyro.cli(form, prog="python -m benchmarks", description=__doc__, config=flags))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""Times of several candidates, interleaved in one process, without samples that others disturbed.
+"""Interleaved timing of several calls in one process, which drops disturbed samples.
 
-Every round visits each candidate for about ``SAMPLE`` seconds, in an order that rotates; a visit
-starts with one call that isn't timed, unless a call takes more than ``LONG`` seconds, and keeps the
-best of the others.  Linux counts how long each
-of our threads waited for a core that another had (``/proc/self/task/*/schedstat``); a visit during
-which they waited for more than ``TOLERANCE`` of its time is dropped.  A ratio pairs visits of the
-same round, so a slow drift of the machine cancels.
+Every round samples each call for about ``SAMPLE`` seconds, in rotating order.  A sample starts
+with one untimed call, unless a call takes more than ``LONG`` seconds, and keeps the shortest of the
+timed ones.  Linux counts how long each of our threads waited for a core
+(``/proc/self/task/*/schedstat``); a sample is dropped if they waited for more than ``TOLERANCE`` of
+its duration.  A ratio pairs samples of the same round, so slow drift of the machine cancels.
 
-On a machine that is never quiet, ``CLOCKS["cpu"]`` counts the processor time of all our threads
-instead: the work done, whoever else is running.
+On a machine with other load, ``CLOCKS["cpu"]`` measures the processor time of all our threads
+instead of elapsed time.
 """
 
 import gc
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SAMPLE = 0.02
-LONG = 0.1  # what the last candidate left in caches and spinning threads is nothing beside this
+LONG = 0.1  # caches and spinning threads left by the previous call do not matter beyond this
 TOLERANCE = 0.1
 
 Call = Callable[[], object]
@@ -29,36 +28,39 @@ CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 class Sample(NamedTuple):
-    """Seconds of a visit's best call, and the fraction of the visit in which our threads waited."""
+    """Seconds of the shortest call, and the fraction of the sample in which our threads waited."""
 
     seconds: float
     waited: float
 
 
 class Samples(NamedTuple):
-    """Samples by candidate, round by round."""
+    """Samples of every call, by round."""
 
     rounds: list[dict[str, Sample]]
 
     def quiet(self, *names: str) -> list[list[float]]:
-        """Seconds of the candidates in rounds quiet for all of them; the quietest where too few."""
+        """Return each call's seconds in the rounds that were undisturbed for all of them.
+
+        With fewer than four such rounds, return the least disturbed ones.
+        """
 
         def waited(samples: dict[str, Sample]) -> float:
             return max(samples[name].waited for name in names)
 
-        kept = [samples for samples in self.rounds if waited(samples) <= TOLERANCE]
-        if len(kept) < 4:
-            kept = sorted(self.rounds, key=waited)[: max(4, len(self.rounds) // 5)]
-        return [[samples[name].seconds for samples in kept] for name in names]
+        rounds = [samples for samples in self.rounds if waited(samples) <= TOLERANCE]
+        if len(rounds) < 4:
+            rounds = sorted(self.rounds, key=waited)[: max(4, len(self.rounds) // 5)]
+        return [[samples[name].seconds for samples in rounds] for name in names]
 
     def disturbed(self, name: str) -> float:
-        """The fraction of a candidate's samples that others disturbed."""
+        """Return the fraction of a call's samples that other processes disturbed."""
         waits = [samples[name].waited > TOLERANCE for samples in self.rounds]
         return sum(waits) / len(waits)
 
 
 class Ratio(NamedTuple):
-    """The median of paired ratios, and their quartiles."""
+    """Median and quartiles of paired ratios."""
 
     median: float
     low: float
@@ -68,53 +70,55 @@ class Ratio(NamedTuple):
 def measure(
     calls: dict[str, Call], budget: float, clock: Clock = time.perf_counter, rounds: int = 200
 ) -> Samples:
-    """Rounds until ``budget`` seconds are spent; at least eight."""
+    """Sample all calls for ``budget`` seconds: at least eight rounds, at most ``rounds``."""
     once = {name: estimate(call, clock) for name, call in calls.items()}
     names, end = list(calls), time.perf_counter() + budget
-    found: list[dict[str, Sample]] = []
+    samples: list[dict[str, Sample]] = []
     gc.disable()
     try:
-        while len(found) < rounds and (len(found) < 8 or time.perf_counter() < end):
-            shift = len(found) % len(names)
+        while len(samples) < rounds and (len(samples) < 8 or time.perf_counter() < end):
+            shift = len(samples) % len(names)
             order = names[shift:] + names[:shift]
-            found.append({name: sample(calls[name], once[name], clock) for name in order})
+            samples.append({name: sample(calls[name], once[name], clock) for name in order})
     finally:
         gc.enable()
-    return Samples(found)
+    return Samples(samples)
 
 
 def estimate(call: Call, clock: Clock) -> float:
-    """Seconds of one call after a first one; the best of three where it is short."""
+    """Return the seconds of one call after a warm-up; of the shortest of three if it is short."""
     call()
-    seconds = timed(call, clock)
-    return seconds if seconds > LONG else min(seconds, timed(call, clock), timed(call, clock))
+    seconds = time_call(call, clock)
+    return (
+        seconds if seconds > LONG else min(seconds, time_call(call, clock), time_call(call, clock))
+    )
 
 
 def sample(call: Call, once: float, clock: Clock) -> Sample:
-    """The best of some calls that take about ``once`` seconds each."""
+    """Return the shortest of several calls that take about ``once`` seconds each."""
     time.sleep(0.0005)
     if once <= LONG:
-        call()  # lets the last candidate's threads and caches go
-    waited, start = waiting(), time.perf_counter()
-    best = min(timed(call, clock) for _ in range(math.ceil(SAMPLE / once)))
-    return Sample(best, (waiting() - waited) / (time.perf_counter() - start))
+        call()  # evicts the caches and parks the threads of the previous call
+    waited, start = seconds_waited(), time.perf_counter()
+    best = min(time_call(call, clock) for _ in range(math.ceil(SAMPLE / once)))
+    return Sample(best, (seconds_waited() - waited) / (time.perf_counter() - start))
 
 
-def timed(call: Call, clock: Clock) -> float:
-    """Seconds of one call."""
+def time_call(call: Call, clock: Clock) -> float:
+    """Return the seconds of one call."""
     start = clock()
     call()
     return clock() - start
 
 
 def ratio(samples: Samples, ours: str, theirs: str) -> Ratio:
-    """How long ``ours`` takes, in units of ``theirs``, round by round."""
+    """Return the ratio of the times of ``ours`` and ``theirs``, paired by round."""
     ratios = [a / b for a, b in zip(*samples.quiet(ours, theirs), strict=True)]
     low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return Ratio(median, low, high)
 
 
-def waiting() -> float:
-    """Seconds for which threads of this process have waited for a core; 0 off Linux."""
+def seconds_waited() -> float:
+    """Return the seconds that threads of this process have waited for a core; 0 off Linux."""
     files = Path("/proc/self/task").glob("*/schedstat")
     return sum(int(file.read_text().split()[1]) for file in files) / 1e9

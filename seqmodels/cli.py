@@ -1,61 +1,113 @@
-"""The commands that every experiment shares, built from an ``Experiment``.
+"""The command line of an experiment: train, sweep, evaluate, and its own commands.
 
-Nothing heavy is imported before the flags are parsed, so that ``--help`` is instant; experiments
-import jax and the library inside their functions for the same reason.
+Nothing heavy is imported before the flags are parsed, so that ``--help`` is instant. Experiments
+and commands import jax inside their functions for the same reason.
 """
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, make_dataclass, replace
-from importlib import import_module
+from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_type_hints
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro import conf
 
+from seqmodels.commands.evaluate import evaluate
+from seqmodels.commands.flag_formats import FORMATS
+from seqmodels.commands.overview import overview, paragraphs
+from seqmodels.commands.sweep import sweep_command
+from seqmodels.commands.train import train
 from seqmodels.errors import UserError
-from seqmodels.train.config import FitConfig, Metric, RunOptions
-from seqmodels.train.distributed.hosts import Hosts, join
-from seqmodels.train.experiment import Baseline, Data, Experiment, Run, load_run
+from seqmodels.train.config import FitConfig, Metric, OptimizerConfig, RunOptions, with_values
+from seqmodels.train.distributed.hosts import Hosts, connect
+from seqmodels.train.experiment import (
+    Baseline,
+    Data,
+    Experiment,
+    Recipe,
+    Result,
+    define_experiment,
+)
+from seqmodels.train.runs import Run, load_run
 from seqmodels.train.runs.run_directory import RunDirectory
 from seqmodels.train.sweep.points import Axis, SweepOptions, take_axes
 
-__all__ = ["Baseline", "Data", "Experiment", "FitConfig", "Metric", "Run", "load_run", "main"]
+__all__ = [
+    "Baseline",
+    "Data",
+    "Experiment",
+    "FitConfig",
+    "Metric",
+    "OptimizerConfig",
+    "Recipe",
+    "Result",
+    "Run",
+    "define_experiment",
+    "load_run",
+    "main",
+]
 
-RUN = Annotated[Positional[str], tyro.conf.arg(help="Directory of a trained run.", metavar="RUN")]
+C = TypeVar("C")
+A = TypeVar("A")
+
+TRAIN = "Train a model."
+SWEEP = "Train many models at once, and rank them."
 
 
-SWEEP = """Train many models at once, and rank them.
-
-Any flag below may be given several values (--learning-rate 1e-3 3e-3 --seed 0 1 2: every
-combination) or a range (--learning-rate log:1e-4:1e-2 --points 32: draws).
-"""
+def section(name: str) -> Any:
+    """Annotate a part of the arguments: its title in ``--help``, without a prefix on its flags."""
+    return conf.arg(name=name, prefix_name=False)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how programs run."""
+    """Device, compilation and hosts."""
 
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    """Kind of device; auto takes the fastest there is."""
+    """Kind of device; auto takes the fastest one available."""
 
-    jit: bool = True
-    """Compile programs; without, every operation runs by itself, for debugging."""
+    no_jit: bool = False
+    """Run every operation by itself instead of compiling programs, for debugging."""
 
     debug_nans: bool = False
-    """Stop with a traceback at the operation that first makes a NaN."""
+    """Stop with a traceback at the operation that first produces a NaN."""
 
-    hosts: OmitArgPrefixes[Hosts] = field(default_factory=Hosts)
+    hosts: Annotated[Hosts, section("machine")] = Hosts()
+
+
+RunPart = Annotated[RunOptions, section("run"), conf.FlagCreatePairsOff]
+MachinePart = Annotated[Machine, section("machine"), conf.FlagCreatePairsOff]
 
 
 @dataclass(frozen=True)
-class EvaluateArguments:
-    """What to measure on."""
+class TrainArguments(Generic[C]):
+    """Arguments of the default command."""
 
-    data: str | None = None
-    """Other data than the run was trained on, in the same format."""
+    config: Annotated[C, conf.arg(name="")]
+    run: RunPart = RunOptions()
+    machine: MachinePart = Machine()
+
+
+@dataclass(frozen=True)
+class SweepArguments(Generic[C]):
+    """Arguments of ``sweep``."""
+
+    config: Annotated[C, conf.arg(name="")]
+    sweep: Annotated[SweepOptions, section("sweep")] = SweepOptions()
+    run: RunPart = RunOptions()
+    machine: MachinePart = Machine()
+
+
+@dataclass(frozen=True)
+class RunArguments(Generic[A]):
+    """Arguments of a command that uses a trained run."""
+
+    path: Annotated[conf.Positional[str], conf.arg(name="run", help="Run directory.")]
+    arguments: Annotated[A, conf.arg(name="")]
+    machine: MachinePart = Machine()
 
 
 def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None:
@@ -64,13 +116,16 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> None
 
 
 def status(experiment: Experiment, arguments: list[str]) -> int:
-    """0 done, 1 diverged, 2 wrong use, 130 and 143 interrupted with everything saved.
+    """Run the command line and return the exit status.
 
-    141 where nobody reads what is printed any more, as in ``--help | head``.
+    0 success, 1 training diverged, 2 wrong usage, 130 and 143 interrupted and saved, 141 the
+    reader of the output has gone, as in ``--help | head``.
     """
     try:
-        action = parse(experiment, arguments)
-        return action() or 0
+        try:
+            return run_command(experiment, arguments) or 0
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -79,40 +134,83 @@ def status(experiment: Experiment, arguments: list[str]) -> int:
         return 141
 
 
-def parse(experiment: Experiment, arguments: list[str]) -> Callable[[], int | None]:
-    """The action that the arguments ask for; ``train`` where they name none."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+def run_command(experiment: Experiment, arguments: list[str]) -> int | None:
+    """Parse the arguments and run the command that they name; ``train`` by default."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(overview(experiment, descriptions(experiment)))
+        return 0
+    if not arguments or arguments[0].startswith("-"):
         arguments = ["train", *arguments]
-    default = _default_config(experiment, arguments)
     axes: dict[str, Axis] = {}
     if arguments[0] == "sweep":
         axes, arguments = take_axes(arguments, experiment.config)
-    commands: dict[str, Callable] = {
-        "train": _train_form(experiment, default),
-        "sweep": _sweep_form(experiment, default, axes),
-        "evaluate": _evaluate_form(experiment),
-        **{name: _own_form(experiment, *each) for name, each in experiment.commands.items()},
+    parsed = parse(experiment, arguments)
+    prepare(parsed.machine)
+    if isinstance(parsed, TrainArguments):
+        return train(experiment, parsed.config, parsed.run)
+    if isinstance(parsed, SweepArguments):
+        return sweep_command(experiment, parsed.config, axes, parsed.sweep, parsed.run)
+    command = run_commands(experiment)[arguments[0]]
+    command(load_run(parsed.path, experiment), parsed.arguments)
+    return 0
+
+
+def parse(
+    experiment: Experiment, arguments: list[str]
+) -> TrainArguments | SweepArguments | RunArguments:
+    """Parse the arguments of a command."""
+    config = default_config(experiment, arguments)
+    kind: Any = type(config)
+    forms: dict[str, Any] = {"train": TrainArguments[kind], "sweep": SweepArguments[kind]}
+    defaults: dict[str, Any] = {
+        "train": {"default": TrainArguments(config)},
+        "sweep": {"default": SweepArguments(config)},
     }
-    return tyro.extras.subcommand_cli_from_dict(
-        commands, prog=program(experiment), description=experiment.about, args=arguments
+    for name, command in run_commands(experiment).items():
+        own: Any = get_type_hints(command)["arguments"]
+        forms[name] = RunArguments[own]
+    commands = []
+    for name, about in descriptions(experiment).items():
+        options = {"description": paragraphs(about), **defaults.get(name, {})}
+        commands.append(Annotated[forms[name], conf.subcommand(name=name, **options)])
+    form: Any = Union[tuple(commands)]  # noqa: UP007
+    return tyro.cli(
+        form,
+        prog=experiment.program,
+        args=arguments,
+        config=(conf.OmitArgPrefixes, conf.PositionalMetavarFromFieldName),
+        registry=FORMATS,
     )
 
 
-def program(experiment: Experiment) -> str:
-    """The words that start this experiment."""
-    module = experiment.config.__module__
-    spec = sys.modules[module].__spec__
-    return f"python -m {(spec.name if spec else module).removesuffix('.experiment')}"
+def descriptions(experiment: Experiment) -> dict[str, str]:
+    """Return the description of each command."""
+    own = {name: cleandoc(c.__doc__ or "") for name, c in run_commands(experiment).items()}
+    return {"train": TRAIN, "sweep": SWEEP, **own}
 
 
-def _default_config(experiment: Experiment, arguments: list[str]) -> FitConfig:
-    """What holds where no flag says otherwise: the resumed run's config, or the smoke test's."""
-    resumed = _value_of("--resume", arguments)
+def run_commands(experiment: Experiment) -> dict[str, Callable[[Run, Any], None]]:
+    """Return the commands that use a trained run, by name."""
+    return {command.__name__: command for command in (evaluate, *experiment.commands)}
+
+
+def default_config(experiment: Experiment, arguments: list[str]) -> Any:
+    """Return the defaults of the flags: those of the resumed run, the recipe, or the smoke test."""
+    resumed, name = _value_of("--resume", arguments), _value_of("--recipe", arguments)
     if resumed is not None:
-        return RunDirectory.open(resumed, experiment.name).config(experiment.config)
-    recipe = experiment.recipes.get(_value_of("--recipe", arguments) or "", {})
-    config = experiment.config(**recipe)
-    return replace(config, **experiment.smoke) if "--smoke" in arguments else config
+        if name is not None:
+            raise UserError("--resume continues with the run's own settings; leave out --recipe")
+        return RunDirectory.open(resumed, experiment).config(experiment.config)
+    config = experiment.config()
+    if name is not None:
+        if name not in experiment.recipes:
+            known = ", ".join(experiment.recipes) or "none"
+            raise UserError(f"--recipe {name} is unknown; {experiment.name} has: {known}")
+        recipe = experiment.recipes[name]
+        if not recipe.bundled and _value_of("--data", arguments) is None:
+            raise UserError(f"--recipe {name} needs {recipe.data}; give its path with --data")
+        config = with_values(config, recipe.flags)
+    return with_values(config, experiment.smoke) if "--smoke" in arguments else config
 
 
 def _value_of(flag: str, arguments: list[str]) -> str | None:
@@ -124,76 +222,19 @@ def _value_of(flag: str, arguments: list[str]) -> str | None:
     return None
 
 
-def _train_form(experiment: Experiment, default: FitConfig) -> type:
-    def train(config, options, machine):
-        return _run(machine, "train.train", experiment, program(experiment), config, options)
-
-    types = {"config": type(default), "options": RunOptions, "machine": Machine}
-    defaults = {"config": default, "options": RunOptions(), "machine": Machine()}
-    return _form("Train a model; the default command.", train, types, defaults)
-
-
-def _sweep_form(experiment: Experiment, default: FitConfig, axes: dict[str, Axis]) -> type:
-    def sweep(config, sweep, options, machine):
-        arguments = experiment, program(experiment), config, axes, sweep, options
-        return _run(machine, "sweep.sweep_command", *arguments)
-
-    forms = {"sweep": SweepOptions, "options": RunOptions, "machine": Machine}
-    types = {"config": type(default), **forms}
-    defaults = {"config": default, **{name: form() for name, form in forms.items()}}
-    return _form(SWEEP, sweep, types, defaults)
-
-
-def _evaluate_form(experiment: Experiment) -> type:
-    def evaluate(run, arguments, machine):
-        return _run(machine, "train.evaluate", experiment, run, arguments.data)
-
-    return _run_form(
-        "Measure a trained run on its dev and test splits.", EvaluateArguments, evaluate
-    )
-
-
-def _own_form(experiment: Experiment, kind: type, function: Callable) -> type:
-    def apply(run, arguments, machine):
-        return _run(machine, "train.apply", experiment, run, function, arguments)
-
-    return _run_form(function.__doc__ or "", kind, apply)
-
-
-def _run_form(about: str, kind: type, action: Callable) -> type:
-    types = {"run": RUN, "arguments": kind, "machine": Machine}
-    return _form(about, action, types, {"machine": Machine()})
-
-
-def _form(about: str, action: Callable, types: dict[str, Any], defaults: dict[str, Any]) -> type:
-    """A dataclass that tyro fills from flags; calling it does what they ask for."""
-    specs = [
-        (name, Annotated[kind, OmitArgPrefixes], field(default=defaults.get(name, MISSING)))
-        for name, kind in types.items()
-    ]
-    act = lambda form: action(**{name: getattr(form, name) for name in types})  # noqa: E731
-    return make_dataclass("Form", specs, namespace={"__doc__": about, "__call__": act})
-
-
-def _run(machine: Machine, name: str, *arguments: Any) -> int | None:
-    prepare(machine)
-    module, function = name.split(".")
-    return getattr(import_module(f"seqmodels.commands.{module}"), function)(*arguments)
-
-
 def prepare(machine: Machine) -> None:
-    """Set jax up: device, persistent compilation cache, debugging."""
+    """Configure jax: device, hosts, persistent compilation cache, debugging."""
     import logging
 
     import jax
 
-    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax tells of each file it writes
+    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax logs each file that it writes
     if machine.device == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    join(machine.hosts)  # before anything asks which devices there are
+    connect(machine.hosts)  # before anything queries the devices
     if machine.device not in ("auto", "cpu"):
         _require(machine.device)
-    jax.config.update("jax_disable_jit", not machine.jit)
+    jax.config.update("jax_disable_jit", machine.no_jit)
     jax.config.update("jax_debug_nans", machine.debug_nans)
     if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -207,6 +248,6 @@ def _require(kind: str) -> None:
         device = jax.devices(kind)[0]
     except RuntimeError as error:
         found = jax.default_backend()
-        raise UserError(f"--device {kind}: there is none here, only {found}") from error
+        raise UserError(f"--device {kind}: not available here; use --device {found}") from error
     if jax.default_backend() != device.platform:
         jax.config.update("jax_default_device", device)

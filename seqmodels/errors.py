@@ -1,5 +1,5 @@
-"""Mistakes of a user, each told in one line that names the argument and the remedy."""
+"""Errors that the user can fix."""
 
 
 class UserError(Exception):
-    """Wrong use of an argument, a flag or a file; the command line exits with status 2."""
+    """Invalid argument, flag or file; the command line prints it and exits with status 2."""

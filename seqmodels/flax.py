@@ -12,14 +12,15 @@ from seqmodels.unroll import unroll
 
 
 def layer(module: Callable[..., nnx.Module], *args: Any, **options: Any) -> Layer:
-    """A Flax NNX module as pure functions: ``layer(nnx.Linear, 64, 10)``.
+    """Convert a Flax NNX module to pure functions, for example ``layer(nnx.Linear, 64, 10)``.
 
-        init(key) -> params                      a plain nested dict of arrays
+        init(key) -> params                      a nested dict of arrays
         apply(params, *inputs, key=None) -> y
 
-    With a key dropout is active, without one it is not.  State that is no parameter lies among the
-    params as a constant without gradient: batch normalisation uses the statistics that it finds
-    there and never changes them.  ``module`` may be any function of ``rngs`` that builds a module.
+    ``module`` is a module class, or any function of ``rngs`` that builds a module.  Dropout is
+    active if ``apply`` is given a key.  State other than parameters is stored in the params as
+    constants without a gradient: batch normalisation uses the statistics in the params and never
+    updates them.
     """
 
     def build(key: jax.Array) -> nnx.Module:
@@ -29,10 +30,10 @@ def layer(module: Callable[..., nnx.Module], *args: Any, **options: Any) -> Laye
     graph, *(noise, rest) = nnx.split(shapes, nnx.RngState, ...)
 
     def init(key: jax.Array) -> Params:
-        return to_dict(nnx.state(build(key), nnx.Not(nnx.RngState)))
+        return _state_to_params(nnx.state(build(key), nnx.Not(nnx.RngState)))
 
     def apply(params: Params, *inputs: Any, key: jax.Array | None = None, **options: Any) -> Any:
-        module = nnx.merge(graph, from_dict(rest, params), seeded(noise, key))
+        module = nnx.merge(graph, _params_to_state(rest, params), _seed_streams(noise, key))
         module.set_attributes(deterministic=key is None, raise_if_not_found=False)
         module.set_attributes(use_running_average=True, raise_if_not_found=False)
         return module(*inputs, **options)
@@ -40,14 +41,14 @@ def layer(module: Callable[..., nnx.Module], *args: Any, **options: Any) -> Laye
     return Layer(init, apply)
 
 
-def to_dict(state: PyTree) -> Params:
-    """The arrays of a state in nested dicts; the places in a list become names, "0", "1", ..."""
+def _state_to_params(state: PyTree) -> Params:
+    """Convert a state to nested dicts; list indices become the names "0", "1", ..."""
     flat = traverse_util.flatten_dict(nnx.to_pure_dict(state))
     return traverse_util.unflatten_dict({tuple(map(str, p)): array for p, array in flat.items()})
 
 
-def from_dict(state: PyTree, params: Params) -> PyTree:
-    """The state that ``to_dict`` took apart; only parameters let gradients through."""
+def _params_to_state(state: PyTree, params: Params) -> PyTree:
+    """Invert ``_state_to_params``; only parameters get gradients."""
     flat = traverse_util.flatten_dict(params)
 
     def value(path: tuple, variable: nnx.Variable) -> nnx.Variable:
@@ -58,24 +59,25 @@ def from_dict(state: PyTree, params: Params) -> PyTree:
     return nnx.map_state(value, state)
 
 
-def seeded(state: PyTree, key: jax.Array | None) -> PyTree:
-    """The random streams of a module, each from its own key and counting from zero."""
-    key = jax.random.key(0) if key is None else key  # merged, but not drawn from
+def _seed_streams(state: PyTree, key: jax.Array | None) -> PyTree:
+    """Give each random stream of a module a different key, and reset its counter."""
+    key = jax.random.key(0) if key is None else key  # merging needs a key even if none is used
     streams = [p for p, variable in nnx.to_flat_state(state) if isinstance(variable, nnx.RngKey)]
 
     def value(path: tuple, variable: nnx.Variable) -> nnx.Variable:
         if path not in streams:
             return variable.replace(jnp.zeros(variable.shape, variable.dtype))
-        own = jax.random.fold_in(key, streams.index(path))
-        return variable.replace(jax.random.split(own, variable.shape) if variable.shape else own)
+        stream = jax.random.fold_in(key, streams.index(path))
+        keys = jax.random.split(stream, variable.shape) if variable.shape else stream
+        return variable.replace(keys)
 
     return nnx.map_state(value, state)
 
 
 class Recurrent(nnx.Module):
-    """Any cell as a Flax module, ``Recurrent(cell, rngs=rngs)(xs) -> (ys, carry)``.
+    """A cell as a Flax module, ``Recurrent(cell, rngs=rngs)(xs) -> (ys, carry)``.
 
-    Time comes first, and the keywords are those of ``unroll``.
+    Time is the first axis, and the keyword arguments are those of ``unroll``.
     """
 
     def __init__(self, cell: Cell, *, rngs: nnx.Rngs):

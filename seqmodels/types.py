@@ -1,21 +1,38 @@
-"""The four shapes of the library, and the legend of axes that its signatures use.
+"""The types that the library is built from, and the axes in its annotations.
 
-=====  ==========================================================================
-axis   meaning
-=====  ==========================================================================
-T      time; always the first axis of a sequence
-B      batch; any number of batch axes is written ``*B``
-D      features of an input
-H      units of a hidden state
-G      gates: a recurrent kernel is ``[H, G*H]``
-V      symbols of a vocabulary
-=====  ==========================================================================
+Everything is a pure function over pytrees, passed around in a small ``NamedTuple``:
+
+=====  ===========================  =======================================
+type   functions                    what it is
+=====  ===========================  =======================================
+Layer  init, apply                  a map without a time axis
+Cell   init, start, step            one recurrence
+Task   init, loss, measure, memory  what an experiment hands to the trainer
+=====  ===========================  =======================================
+
+Gradient transformations are optax's.  Arguments are in the order ``(params, carry, x)``, results in
+the order ``(carry, y)``.
+
+Array arguments are annotated with their axes, for example ``Float[Array, "T *B D"]``:
+
+====  ==========================================================================
+axis  meaning
+====  ==========================================================================
+T     time; always the first axis of a sequence
+B     batch; ``*B`` is any number of batch axes
+D     input features
+H     hidden units
+G     gates; a recurrent kernel is ``[H, G*H]``
+V     vocabulary
+S     source positions that attention reads
+====  ==========================================================================
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, Num
 
 __all__ = [
@@ -30,6 +47,7 @@ __all__ = [
     "Key",
     "Layer",
     "Linear",
+    "Metrics",
     "Noisy",
     "Num",
     "Params",
@@ -37,23 +55,110 @@ __all__ = [
     "PyTree",
     "Structured",
     "Task",
+    "Total",
 ]
 
-Params = Any  # nested dict of arrays with short maths names
-Carry = Any  # the pytree that one step hands to the next; every leaf is [*B, ...]
+Params = Any  # nested dict of arrays with short names from the equations
+Carry = Any  # the state that one step passes to the next; every leaf is [*B, ...]
 PyTree = Any
 PRNGKey = jax.Array
 
 
 class Layer(NamedTuple):
-    """A map that has no time in it: ``init(key) -> params``, ``apply(params, x) -> y``."""
+    """A map without a time axis.
+
+    init:  ``(key) -> params``
+    apply: ``(params, x, ...) -> y``
+    """
 
     init: Callable[..., Params]
     apply: Callable[..., Any]
 
 
+class Cell(NamedTuple):
+    """One recurrence; a new cell needs only ``init``, ``start`` and ``step``.
+
+    init:  ``(key) -> params``
+    start: ``(params, batch_shape) -> carry``, the initial state
+    step:  ``(params, carry, x) -> (carry, y)``, one time step
+    draw:  ``(params, key, length, batch_shape) -> (params, noise)``, for stochastic cells
+    form:  what the engines may know about the recurrence
+    size:  number of input features, or ``None`` if any number will do
+
+    ``draw`` prepares one noisy run.  Masks that are constant over a sequence are returned with the
+    params.  Noise with a leading time axis reaches ``step`` as ``Noisy(x, noise_t)``; it is ``()``
+    if there is none.
+    """
+
+    init: Callable[[PRNGKey], Params]
+    start: Callable[[Params, tuple[int, ...]], Carry]
+    step: Callable[[Params, Carry, Any], tuple[Carry, Any]]
+    draw: Callable[..., tuple[Params, PyTree]] | None = None
+    form: "Structured | Linear | Composite | None" = None
+    size: int | None = None
+
+
+class Noisy(NamedTuple):
+    """An input and the noise of its time step (see ``Cell.draw``)."""
+
+    x: Any
+    noise: PyTree
+
+
+class Structured(NamedTuple):
+    """A step split into matmuls and elementwise work, so that an engine can schedule the matmuls.
+
+        step(params, carry, x) = update(p, carry, project(p, x), hidden(p, carry) @ kernel(p))
+        p = prepare(params)
+
+    project:  ``(p, x) -> u``, the part that needs no carry; also called with many steps as rows,
+              so the parameters that it reads have no batch axes
+    kernel:   ``(p) -> [H, G*H]``, or ``[N, H/N, G*H/N]`` if it is block-diagonal over N heads
+    hidden:   ``(p, carry) -> h``, the state that the kernel multiplies
+    update:   ``(p, carry, u, a) -> (carry, y)``, the gates, row by row and without a matmul
+    prepare:  ``(params) -> p``, called once per sequence, for casts and scaled columns
+    pullback: a hand-written derivative of ``update``
+    plain:    "lstm", "gru", "rnn" or "irnn" for such a cell without options, which some engines
+              have compiled kernels for
+    """
+
+    project: Callable[[Params, Any], PyTree]
+    kernel: Callable[[Params], Array]
+    hidden: Callable[[Params, Carry], Array]
+    update: Callable[[Params, Carry, PyTree, Array], tuple[Carry, Any]]
+    prepare: Callable[[Params], Params] = lambda params: params
+    pullback: "Pullback | None" = None
+    plain: str = ""
+
+
+class Linear(NamedTuple):
+    """A recurrence that is linear in its state, ``h_t = a_t * h_{t-1} + b_t``, elementwise.
+
+    elements: ``(params, x) -> (a, b)``, for all steps at once, since it reads no carry
+    read:     ``(params, h, x) -> y``
+    log:      if True, a, b and h are logarithms of positive numbers, and the recurrence is
+              ``h_t = logaddexp(a_t + h_{t-1}, b_t)``
+    """
+
+    elements: Callable[[Params, Any], tuple[Array, Array]]
+    read: Callable[[Params, Array, Any], Any]
+    log: bool = False
+
+
+class Composite(NamedTuple):
+    """A wrap or network of cells, each unrolled by the engine that suits it.
+
+    unroll: ``(unroll_one, params, xs, carry, options) -> (ys, carry)``
+
+    ``unroll_one(cell, params, xs, carry, **options)`` is ``seqmodels.unroll.unroll``, which a
+    composite calls once for each of its cells (see ``wrap.py``).
+    """
+
+    unroll: Callable[..., tuple[Any, Carry]]
+
+
 class Cotangents(NamedTuple):
-    """Cotangents of one step, or of many: of its new carry, output, projection and matmul."""
+    """The cotangents of a step's new carry, output, projection and recurrent matmul."""
 
     new: Carry
     y: Any
@@ -62,13 +167,15 @@ class Cotangents(NamedTuple):
 
 
 class Pullback(NamedTuple):
-    """How the fused engine differentiates ``update``; all but ``keep`` and ``pull`` see many steps.
+    """The derivative of ``Structured.update`` for the fused engine.
 
-    keep:      ``(params, carry, u, a) -> ((carry, y), kept)``, update and what is kept of a step
-    linearise: ``(params, carry, kept) -> linear``, all that no cotangent enters
-    pull:      ``(linear, dcarry, dy) -> (dcarry, du, da)`` of one step
-    gather:    ``(params, carry, kept, cotangents) -> dparams``, where update reads parameters
-    gates:     into how many parts of its last axis ``keep`` wants u cut; it takes u whole too
+    keep:      ``(p, carry, u, a) -> ((carry, y), residuals)``, update and what its derivative needs
+    linearise: ``(p, carry, residuals) -> linear``, the work that needs no cotangent; many steps
+    pull:      ``(linear, dcarry, dy) -> (dcarry, du, da)``; one step
+    gather:    ``(p, carry, residuals, cotangents) -> dparams``, the gradients of the parameters
+               that ``update`` reads; many steps; ``None`` if it reads none
+    gates:     number of parts into which ``keep`` would like u to be split along its last axis;
+               it must accept u in one piece too
     """
 
     keep: Callable[..., tuple[tuple[Carry, Any], PyTree]]
@@ -78,90 +185,38 @@ class Pullback(NamedTuple):
     gates: int = 1
 
 
-class Structured(NamedTuple):
-    """A cell taken apart, so that an engine can schedule its matmuls.
+class Total(NamedTuple):
+    """A metric as a sum and the weight of its terms.
 
-        step(params, carry, x) = update(p, carry, project(p, x), hidden(p, carry) @ kernel(p))
-        p = prepare(params)
-
-    ``prepare`` runs once for a whole sequence (casts, scaled columns); the four others are given
-    what it returns. ``update`` works on rows: it holds the gates and no matmul.  ``kernel`` is
-    ``[H, G*H]``, or ``[N, H/N, G*H/N]`` for a recurrence that is block-diagonal over N heads.
-    ``project`` is also given many steps as rows, so its parameters have no batch axes.
-    ``pullback`` is an optional hand-written derivative of ``update``.  ``plain`` names the cell,
-    without options, that the compiled kernels know: "lstm", "gru", "rnn" or "irnn".
+    Totals of batches of unequal size add up to an exact mean.
     """
 
-    project: Callable[[Params, Any], PyTree]
-    kernel: Callable[[Params], Array]
-    hidden: Callable[[Params, Carry], Array]
-    update: Callable[[Params, Carry, PyTree, Array], tuple[Carry, Any]]
-    prepare: Callable[[Params], Params] = lambda params: params
-    pullback: Pullback | None = None
-    plain: str = ""
+    sum: Any  # array, or number on the host
+    weight: Any
+
+    @property
+    def mean(self) -> Array:
+        """Sum divided by weight; zero if nothing was counted."""
+        return self.sum / jnp.maximum(self.weight, 1.0)
 
 
-class Linear(NamedTuple):
-    """A recurrence that is linear in its state, ``h_t = a_t * h_{t-1} + b_t``, elementwise.
-
-    ``elements(params, x) -> (a, b)`` sees no carry, so all steps can be computed at once;
-    ``read(params, h, x) -> y``.  With ``log`` set, a, b and h are logarithms of positive numbers
-    and the recurrence is ``h_t = logaddexp(a_t + h_{t-1}, b_t)``.
-    """
-
-    elements: Callable[[Params, Any], tuple[Array, Array]]
-    read: Callable[[Params, Array, Any], Any]
-    log: bool = False
-
-
-class Composite(NamedTuple):
-    """Cells in cells: ``unroll(unroll_one, params, xs, carry, options) -> (ys, carry)``.
-
-    ``unroll_one(cell, params, xs, carry, **options)`` is the library's own ``unroll``, which a
-    composite calls once for each part (``wrap.py``).
-    """
-
-    unroll: Callable[..., tuple[Any, Carry]]
-
-
-class Cell(NamedTuple):
-    """One recurrence.  ``init``, ``start`` and ``step`` are all that a new cell needs.
-
-    ``draw(params, key, length, batch_shape) -> (params, noise)`` belongs to stochastic cells: it
-    returns the parameters of one noisy run (masks drawn once a sequence lie beside the weights)
-    and noise with a leading time axis, which reaches ``step`` as ``Noisy(x, noise_t)``; ``()``
-    where there is none.  ``form`` tells the engines what is known about the recurrence.
-    """
-
-    init: Callable[[PRNGKey], Params]
-    start: Callable[[Params, tuple[int, ...]], Carry]
-    step: Callable[[Params, Carry, Any], tuple[Carry, Any]]
-    draw: Callable[..., tuple[Params, PyTree]] | None = None
-    form: Structured | Linear | Composite | None = None
-    size: int | None = None  # features it was built for; None where any will do
-
-
-class Noisy(NamedTuple):
-    """An input together with this time step's noise (see ``Cell.draw``)."""
-
-    x: Any
-    noise: PyTree
+Metrics = dict[str, Total]
 
 
 class Task(NamedTuple):
     """What an experiment hands to the trainer; every function is pure and traceable.
 
-    ``hyper`` is a dict of float scalars that may be swept; ``memory`` is the carried state of
-    truncated backprop (``()`` where there is none).  A metric is a pair ``(total, count)``, so
-    that sums over batches of different sizes give exact means.
+    ``rates`` is a dict of float32 scalars: the numeric hyperparameters, which may be swept.
+    ``memory`` is the recurrent state that truncated backpropagation carries from one batch to the
+    next (``()`` if there is none). ``metrics`` is a dict of ``Total``.
 
     init:    ``(key) -> params``
-    loss:    ``(params, hyper, memory, batch, key) -> (loss, (memory, metrics))``
-    measure: ``(params, hyper, memory, batch) -> (memory, metrics)``, deterministic, for evaluation
+    loss:    ``(params, rates, memory, batch, key) -> (loss, (memory, metrics))``
+    measure: ``(params, rates, memory, batch) -> (memory, metrics)``, deterministic, for evaluation
     memory:  ``(params, batch) -> memory`` at the start of the data
     """
 
     init: Callable[[PRNGKey], Params]
-    loss: Callable[..., tuple[Array, tuple[PyTree, dict[str, tuple[Array, Array]]]]]
-    measure: Callable[..., tuple[PyTree, dict[str, tuple[Array, Array]]]]
+    loss: Callable[..., tuple[Array, tuple[PyTree, Metrics]]]
+    measure: Callable[..., tuple[PyTree, Metrics]]
     memory: Callable[[Params, Any], PyTree] = lambda params, batch: ()

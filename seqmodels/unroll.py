@@ -1,4 +1,4 @@
-"""``unroll``: a cell over a sequence, with masks, resets, and a choice of engine."""
+"""Apply a cell to a sequence, with masks, resets and a choice of engine."""
 
 from typing import Any
 
@@ -26,38 +26,33 @@ def unroll(
     clip_gradient: Any = None,
     engine: str | Engine = "auto",
 ) -> tuple[Any, Carry]:
-    """Apply a cell to every time step; returns the outputs ``[T, *B, ...]`` and the final carry.
+    """Apply a cell to every time step; return the outputs ``[T, *B, ...]`` and the final carry.
 
         carry_t, y_t = step(params, carry_{t-1}, x_t)
 
+    carry: initial carry; default ``cell.start``.
     mask: where False, the carry passes unchanged and the output is zero.
-    resets: where True, the carry is set to its start before the step.
-    reverse: from the last step to the first; outputs stay in their places.
-    key: draws the noise of stochastic wraps; without it they are deterministic.
+    resets: where True, the carry is reset to ``cell.start`` before the step.
+    reverse: run from the last step to the first; outputs keep their positions in time.
+    key: draws the noise of stochastic cells, which are deterministic without a key.
     chunk: rematerialise in chunks of this many steps; backprop holds T/chunk + chunk carries.
-    clip_gradient: bound on each element of the carry's cotangent, at every step backwards.
-    engine: "auto", "scan", "fused", "associative", ..., or a configured one: ``Scan(unroll=4)``.
+    clip_gradient: bound on each element of the carry's cotangent, at every step of backprop.
+    engine: "auto", "scan", "fused", "associative", ..., or an instance, such as ``Scan(unroll=4)``.
     """
-    check(cell, xs, mask, resets, chunk)
-    carry = starting(cell, params, xs.shape[1:-1], carry)
+    _check_arguments(cell, xs, mask, resets, chunk)
+    carry = _initial_carry(cell, params, xs.shape[1:-1], carry)
     if isinstance(cell.form, Composite):
-        options: dict[str, Any] = {
-            "mask": mask,
-            "resets": resets,
-            "reverse": reverse,
-            "key": key,
-            "chunk": chunk,
-        }
-        options |= {"clip_gradient": clip_gradient, "engine": engine}
+        options: dict[str, Any] = {"mask": mask, "resets": resets, "reverse": reverse, "key": key}
+        options |= {"chunk": chunk, "clip_gradient": clip_gradient, "engine": engine}
         return cell.form.unroll(unroll, params, xs, carry, options)
     problem = make_problem(cell, params, xs, carry, mask, resets, key, clip_gradient)
-    problem = flipped(problem) if reverse else problem
+    problem = _reverse_time(problem) if reverse else problem
     run = choose(engine, problem)
-    ys, carry = run(problem) if chunk is None else rematerialised(run, problem, chunk)
-    return (flip(ys) if reverse else ys), carry
+    ys, carry = run(problem) if chunk is None else _run_in_chunks(run, problem, chunk)
+    return (_flip(ys) if reverse else ys), carry
 
 
-def carries(
+def unroll_carries(
     cell: Cell,
     params: Params,
     xs: Float[Array, "T *B D"],
@@ -67,16 +62,16 @@ def carries(
     resets: Bool[Array, "T *B"] | None = None,
     key: Key[Array, ""] | None = None,
 ) -> tuple[Any, Carry]:
-    """Like ``unroll`` by plain scan, but returns the carry after *every* step, ``[T, *B, ...]``."""
-    check(cell, xs, mask, resets, None)
-    carry = starting(cell, params, xs.shape[1:-1], carry)
+    """Return the outputs and the carry after *every* step, ``[T, *B, ...]``, by a plain scan."""
+    _check_arguments(cell, xs, mask, resets, None)
+    carry = _initial_carry(cell, params, xs.shape[1:-1], carry)
     problem = make_problem(cell, params, xs, carry, mask, resets, key, None)
     _, outs = Scan().run(problem, keep=True)
     return outs
 
 
 def make_problem(cell, params, xs, carry, mask, resets, key, clip) -> Problem:
-    """The arguments of ``unroll`` as an engine wants them: noise drawn, padding cleared."""
+    """Convert the arguments of ``unroll`` to an engine's: draw the noise, zero the padding."""
     inputs: Any = xs if mask is None else where(mask, xs, jnp.zeros_like(xs))
     if key is not None and cell.draw is not None:
         params, noise = cell.draw(params, key, xs.shape[0], xs.shape[1:-1])
@@ -85,8 +80,8 @@ def make_problem(cell, params, xs, carry, mask, resets, key, clip) -> Problem:
     return Problem(cell, params, inputs, carry, mask, resets, clip)
 
 
-def rematerialised(run: Engine, problem: Problem, chunk: int) -> tuple[Any, Carry]:
-    """Run an engine chunk by chunk, keeping only the carries between chunks for backprop."""
+def _run_in_chunks(run: Engine, problem: Problem, chunk: int) -> tuple[Any, Carry]:
+    """Run an engine chunk by chunk; backprop recomputes each chunk from its initial carry."""
     sequence = (problem.xs, problem.mask, problem.resets)
     chunks, rest = split_time(sequence, problem.length, chunk)
 
@@ -103,21 +98,21 @@ def rematerialised(run: Engine, problem: Problem, chunk: int) -> tuple[Any, Carr
     return join_time(ys, tail), carry
 
 
-def flip(tree: Any) -> Any:
-    """Time reversed."""
+def _flip(tree: Any) -> Any:
+    """Reverse the time axis of every leaf."""
     return jax.tree.map(lambda a: jnp.flip(a, 0), tree)
 
 
-def flipped(problem: Problem) -> Problem:
-    """The same problem with time reversed."""
-    xs, mask, resets = flip((problem.xs, problem.mask, problem.resets))
+def _reverse_time(problem: Problem) -> Problem:
+    """Reverse the inputs, mask and resets in time."""
+    xs, mask, resets = _flip((problem.xs, problem.mask, problem.resets))
     return problem._replace(xs=xs, mask=mask, resets=resets)
 
 
-def check(cell: Cell, xs: Array, mask: Any, resets: Any, chunk: int | None) -> None:
-    """Wrong use, told in one line that names the argument."""
+def _check_arguments(cell: Cell, xs: Array, mask: Any, resets: Any, chunk: int | None) -> None:
+    """Raise a UserError that names the first invalid argument."""
     if xs.ndim < 2:
-        raise UserError(f"xs has shape {xs.shape}: it must be [T, ..., features], time first")
+        raise UserError(f"xs has shape {xs.shape}: expected [T, ..., features], time first")
     if cell.size is not None and xs.shape[-1] != cell.size:
         raise UserError(
             f"xs has {xs.shape[-1]} features in its last axis; the cell was built for {cell.size}"
@@ -126,21 +121,23 @@ def check(cell: Cell, xs: Array, mask: Any, resets: Any, chunk: int | None) -> N
         if value is None:
             continue
         if value.dtype != jnp.bool_:
-            raise UserError(f"{name} has dtype {value.dtype}: it must be bool")
+            raise UserError(f"{name} has dtype {value.dtype}: expected bool")
         if value.shape != xs.shape[:-1]:
             raise UserError(
-                f"{name} has shape {value.shape}: it must be xs without features, {xs.shape[:-1]}"
+                f"{name} has shape {value.shape}: expected {xs.shape[:-1]}, as xs without features"
             )
     if chunk is not None and not 0 < chunk <= max(xs.shape[0], 1):
-        raise UserError(f"chunk={chunk} must lie between 1 and the length {xs.shape[0]}")
+        raise UserError(f"chunk={chunk} must be between 1 and the sequence length {xs.shape[0]}")
 
 
-def starting(cell: Cell, params: Params, batch_shape: tuple[int, ...], carry: Any) -> Carry:
-    """The carry to begin from: the one that was given, if it looks like the cell's own."""
+def _initial_carry(
+    cell: Cell, params: Params, batch_shape: tuple[int, ...], carry: Carry | None
+) -> Carry:
+    """Return ``carry``, checked against the start of the cell, or that start if it is None."""
     start = cell.start(params, batch_shape)
     if carry is None:
         return start
-    given, wanted = (jax.tree.map(lambda a: (a.shape, str(a.dtype)), c) for c in (carry, start))
-    if given != wanted:
-        raise UserError(f"carry does not fit the cell: got {given}, wanted {wanted}")
+    given, expected = (jax.tree.map(lambda a: (a.shape, str(a.dtype)), c) for c in (carry, start))
+    if given != expected:
+        raise UserError(f"carry does not fit the cell: got {given}, expected {expected}")
     return carry

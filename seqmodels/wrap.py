@@ -1,8 +1,7 @@
-"""Cells from cells: stacks, both directions, residuals, layer norm (noise is in ``noise.py``).
+"""Cells from cells: stacks, bidirectional cells, residual connections and layer normalisation.
 
-A wrap that only touches what goes in and what comes out (``around``) leaves the recurrence as it
-was, so that the engine of the inner cell still serves it.  Noise is drawn by ``unroll(key=...)``;
-without a key every wrap is deterministic.
+A wrap that changes only the inputs and outputs (``wrap_io``) leaves the recurrence alone, so that
+the inner cell keeps its fast engine.  Stochastic wraps are in ``noise.py``.
 """
 
 from collections.abc import Callable
@@ -11,50 +10,39 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import normalise, rows
+from seqmodels.cells.arithmetic import broadcast_rows, normalise
 from seqmodels.engines.problem import inputs_of, noise_of, where, zeros_like
 from seqmodels.errors import UserError
-from seqmodels.types import (
-    Array,
-    Carry,
-    Cell,
-    Composite,
-    Key,
-    Noisy,
-    Params,
-    PyTree,
-)
+from seqmodels.types import Array, Carry, Cell, Composite, Key, Noisy, Params, PyTree
 
 
-class Drawn(NamedTuple):
-    """The parameters of one noisy run: the cell's own, beside masks drawn once a sequence."""
-
-    cell: Params
-    own: PyTree
-
-
-def with_noise(x: Any, noise: PyTree) -> Any:
-    """An input and its noise; the bare input where there is no noise."""
+def attach_noise(x: Any, noise: PyTree) -> Any:
+    """Return ``Noisy(x, noise)``, or ``x`` if the noise is empty."""
     return Noisy(x, noise) if jax.tree.leaves(noise) else x
 
 
-def split_optional(key: Key[Array, ""] | None, count: int) -> list[Any]:
-    """Keys for the parts of a composite; all ``None`` where there is no key."""
-    return [None] * count if key is None else list(jax.random.split(key, count))
-
-
-def draw_cell(cell: Cell, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
-    """``cell.draw``, for deterministic cells too."""
+def draw_noise(
+    cell: Cell, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]
+) -> tuple[Params, PyTree]:
+    """Call ``cell.draw``; return the params and no noise if the cell is deterministic."""
     if cell.draw is None:
         return params, ()
     return cell.draw(params, key, length, batch_shape)
 
 
-# Many cells as one
+def split_optional_key(key: Key[Array, ""] | None, count: int) -> list[Any]:
+    """Split a key; return ``None`` for each part if there is no key."""
+    return [None] * count if key is None else list(jax.random.split(key, count))
+
+
+# Networks of cells
 
 
 def stack(*cells: Cell) -> Cell:
-    """Layers: the outputs of each cell are the inputs of the next; params and carry are tuples."""
+    """Stack cells as layers: the outputs of each are the inputs of the next.
+
+    The params and the carry are tuples with one entry per layer.
+    """
 
     def init(key: jax.Array) -> Params:
         keys = jax.random.split(key, len(cells))
@@ -67,18 +55,18 @@ def stack(*cells: Cell) -> Cell:
         noise = noise_of(x) or ((),) * len(cells)
         y, carries = inputs_of(x), []
         for cell, p, c, n in zip(cells, params, carry, noise, strict=True):
-            c, y = cell.step(p, c, with_noise(y, n))
+            c, y = cell.step(p, c, attach_noise(y, n))
             carries.append(c)
         return tuple(carries), y
 
     def draw(params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
         keys = jax.random.split(key, len(cells))
-        parts = zip(cells, params, keys, strict=True)
-        drawn = [draw_cell(cell, p, k, length, batch_shape) for cell, p, k in parts]
+        layers = zip(cells, params, keys, strict=True)
+        drawn = [draw_noise(cell, p, k, length, batch_shape) for cell, p, k in layers]
         return tuple(p for p, _ in drawn), tuple(n for _, n in drawn)
 
     def unroll(unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict):
-        keys = split_optional(options["key"], len(cells))
+        keys = split_optional_key(options["key"], len(cells))
         carries = []
         for cell, p, c, k in zip(cells, params, carry, keys, strict=True):
             xs, c = unroll_one(cell, p, xs, c, **(options | {"key": k}))
@@ -96,11 +84,13 @@ class Directions(NamedTuple):
 
 
 def bidirectional(forward: Cell, backward: Cell | None = None) -> Cell:
-    """Both directions, outputs side by side; each sequence is reversed within its own length.
+    """Run one cell in each direction and concatenate their outputs.
 
         y_t = [forward_t, backward_t]
 
-    Schuster and Paliwal (1997).  It has no ``step``: it needs the whole sequence.
+    The backward direction reverses each sequence within its own length.  ``backward`` defaults to
+    the same cell, with separate parameters.  There is no ``step``, since it would need the future.
+    Schuster and Paliwal (1997).
     """
     cells = Directions(forward, forward if backward is None else backward)
 
@@ -115,14 +105,15 @@ def bidirectional(forward: Cell, backward: Cell | None = None) -> Cell:
         )
 
     def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
-        raise UserError("a bidirectional cell has no single step: give unroll the whole sequence")
+        raise UserError("a bidirectional cell cannot step: pass the whole sequence to unroll")
 
     def unroll(unroll_one: Callable, params: Params, xs: Array, carry: Directions, options: dict):
         if options["reverse"]:
-            raise UserError("reverse=True means nothing for a bidirectional cell: leave it out")
-        keys = split_optional(options["key"], 2)
+            raise UserError("reverse=True is not defined for a bidirectional cell: leave it out")
+        keys = split_optional_key(options["key"], 2)
+        resets = _reverse_resets(options["resets"])
         ahead = options | {"key": keys[0]}
-        back = options | {"key": keys[1], "reverse": True, "resets": ends(options["resets"])}
+        back = options | {"key": keys[1], "reverse": True, "resets": resets}
         ys, first = unroll_one(cells.forward, params["forward"], xs, carry.forward, **ahead)
         zs, last = unroll_one(cells.backward, params["backward"], xs, carry.backward, **back)
         return jnp.concatenate([ys, zs], axis=-1), Directions(first, last)
@@ -130,78 +121,21 @@ def bidirectional(forward: Cell, backward: Cell | None = None) -> Cell:
     return Cell(init, start, step, None, Composite(unroll), forward.size)
 
 
-def ends(resets: Array | None) -> Array | None:
-    """Where a sequence starts, its predecessor ends: the resets of the other direction."""
+def _reverse_resets(resets: Array | None) -> Array | None:
+    """Move each reset to the last step of the previous sequence, where the other direction starts.
+
+    Time still runs forwards in the result.
+    """
     if resets is None:
         return None
     return jnp.concatenate([resets[1:], jnp.zeros_like(resets[:1])])
 
 
-# What goes in and what comes out
-
-
-def around(
-    cell: Cell,
-    *,
-    before: Callable[[PyTree, Array], Array] = lambda own, x: x,
-    after: Callable[[PyTree, Array, Array], Array] = lambda own, x, y: y,
-    init: Callable[[Cell, Params], Params] | None = None,
-    masks: Callable[..., PyTree] | None = None,
-    locked: bool = True,
-) -> Cell:
-    """A cell that sees ``before(own, x)`` and shows ``after(own, x, y)``.
-
-    ``own`` is what the wrap brings: parameters from ``init``, which then lie beside the cell's as
-    ``{"cell": ..., "own": ...}``, or noise from ``masks(key, shape, cell, params)``, one for a
-    sequence (``locked``) or one for every time step.
-    """
-
-    def parts(params: Params) -> Drawn:
-        if isinstance(params, Drawn):
-            return params
-        return Drawn(params["cell"], params["own"]) if init else Drawn(params, None)
-
-    def initialise(key: jax.Array) -> Params:
-        params = cell.init(key)
-        return {"cell": params, "own": init(cell, params)} if init else params
-
-    def start(params: Params, batch_shape: tuple[int, ...]) -> Carry:
-        return cell.start(parts(params).cell, batch_shape)
-
-    def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
-        inner, own = parts(params)
-        noise, per_step = noise_of(x) or ((), None)
-        own, x = (own if locked else per_step), inputs_of(x)
-        carry, y = cell.step(inner, carry, with_noise(before(own, x), noise))
-        return carry, after(own, x, y)
-
-    def draw(params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
-        inner, own = parts(params)
-        key, key_own = jax.random.split(key)
-        inner, noise = draw_cell(cell, inner, key, length, batch_shape)
-        if masks is None:
-            return Drawn(inner, own), (noise, None)
-        shape = batch_shape if locked else (length, *batch_shape)
-        drawn = masks(key_own, shape, cell, parts(params).cell)
-        return Drawn(inner, drawn if locked else None), (noise, None if locked else drawn)
-
-    def unroll(unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict):
-        inner, own = parts(params)
-        key, key_own = split_optional(options["key"], 2)
-        if masks is not None and key is not None:
-            shape = xs.shape[1:-1] if locked else xs.shape[:-1]
-            own = masks(key_own, shape, cell, inner)
-        time = None if locked else 0
-        seen = jax.vmap(before, in_axes=(time, 0))(own, xs)
-        ys, carry = unroll_one(cell, inner, seen, carry, **(options | {"key": key}))
-        ys = jax.vmap(after, in_axes=(time, 0, 0))(own, xs, ys)
-        return where(options["mask"], ys, zeros_like(ys)), carry
-
-    return Cell(initialise, start, step, draw, Composite(unroll), cell.size)
+# Wraps of inputs and outputs
 
 
 def residual(cell: Cell) -> Cell:
-    """``y_t = x_t + cell(x)_t``; the cell's outputs must be as wide as its inputs."""
+    """Add the inputs to the outputs, ``y_t = x_t + cell(x)_t``; both must have the same width."""
 
     def after(own: None, x: Array, y: Array) -> Array:
         if x.shape != y.shape:
@@ -211,11 +145,11 @@ def residual(cell: Cell) -> Cell:
             )
         return x.astype(y.dtype) + y
 
-    return around(cell, after=after)
+    return wrap_io(cell, after=after)
 
 
 def layer_norm(cell: Cell) -> Cell:
-    """The outputs normalised over their features, with a learned gain and bias (Ba et al. 2016)."""
+    """Normalise the outputs over their features, with a learned gain and bias (Ba et al. 2016)."""
 
     def init(cell: Cell, params: Params) -> Params:
         size = output_size(cell, params)
@@ -223,21 +157,107 @@ def layer_norm(cell: Cell) -> Cell:
 
     def after(own: Params, x: Array, y: Array) -> Array:
         z = normalise(y.astype(own["gain"].dtype))
-        return (z * rows(own["gain"], z) + rows(own["b"], z)).astype(y.dtype)
+        return (z * broadcast_rows(own["gain"], z) + broadcast_rows(own["b"], z)).astype(y.dtype)
 
-    return around(cell, after=after, init=init)
+    return wrap_io(cell, after=after, init=init)
+
+
+def wrap_io(
+    cell: Cell,
+    *,
+    before: Callable[[PyTree, Array], Array] = lambda own, x: x,
+    after: Callable[[PyTree, Array, Array], Array] = lambda own, x, y: y,
+    init: Callable[[Cell, Params], Params] | None = None,
+    masks: Callable[..., PyTree] | None = None,
+    locked: bool = True,
+) -> Cell:
+    """Wrap a cell such that it reads ``before(own, x)`` and returns ``after(own, x, y)``.
+
+    ``own`` holds the parameters or the noise of the wrap.  Parameters come from
+    ``init(cell, params)`` and are stored as ``{"cell": ..., "own": ...}``.  Noise comes from
+    ``masks(key, shape, cell, params)``, once per sequence if ``locked``, else at every time step.
+    """
+    wrap = _IOWrap(cell, before, after, init, masks, locked)
+    return Cell(wrap.init, wrap.start, wrap.step, wrap.draw, Composite(wrap.unroll), cell.size)
+
+
+class WrapParams(NamedTuple):
+    """The parameters of a wrapped cell, and the parameters or noise of the wrap."""
+
+    cell: Params
+    own: PyTree
+
+
+class _IOWrap(NamedTuple):
+    """The arguments of ``wrap_io``, and the functions of the cell that it returns."""
+
+    cell: Cell
+    before: Callable[[PyTree, Array], Array]
+    after: Callable[[PyTree, Array, Array], Array]
+    init_own: Callable[[Cell, Params], Params] | None
+    masks: Callable[..., PyTree] | None
+    locked: bool
+
+    def parts(self, params: Params) -> WrapParams:
+        if isinstance(params, WrapParams):  # from ``draw``
+            return params
+        return (
+            WrapParams(params["cell"], params["own"]) if self.init_own else WrapParams(params, None)
+        )
+
+    def init(self, key: jax.Array) -> Params:
+        params = self.cell.init(key)
+        return (
+            {"cell": params, "own": self.init_own(self.cell, params)} if self.init_own else params
+        )
+
+    def start(self, params: Params, batch_shape: tuple[int, ...]) -> Carry:
+        return self.cell.start(self.parts(params).cell, batch_shape)
+
+    def step(self, params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
+        inner, own = self.parts(params)
+        noise, own_noise = noise_of(x) or ((), None)
+        own, x = (own if self.locked else own_noise), inputs_of(x)
+        carry, y = self.cell.step(inner, carry, attach_noise(self.before(own, x), noise))
+        return carry, self.after(own, x, y)
+
+    def draw(self, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
+        params = self.parts(params)
+        key, key_own = jax.random.split(key)
+        inner, noise = draw_noise(self.cell, params.cell, key, length, batch_shape)
+        if self.masks is None:
+            return WrapParams(inner, params.own), (noise, None)
+        shape = batch_shape if self.locked else (length, *batch_shape)
+        masks = self.masks(key_own, shape, self.cell, params.cell)
+        if self.locked:
+            return WrapParams(inner, masks), (noise, None)
+        return WrapParams(inner, None), (noise, masks)
+
+    def unroll(
+        self, unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict
+    ) -> tuple[Any, Carry]:
+        inner, own = self.parts(params)
+        key, key_own = split_optional_key(options["key"], 2)
+        if self.masks is not None and key is not None:
+            shape = xs.shape[1:-1] if self.locked else xs.shape[:-1]
+            own = self.masks(key_own, shape, self.cell, inner)
+        time = None if self.locked else 0
+        wrapped = jax.vmap(self.before, in_axes=(time, 0))(own, xs)
+        ys, carry = unroll_one(self.cell, inner, wrapped, carry, **(options | {"key": key}))
+        ys = jax.vmap(self.after, in_axes=(time, 0, 0))(own, xs, ys)
+        return where(options["mask"], ys, zeros_like(ys)), carry
 
 
 def input_size(cell: Cell) -> int:
-    """Features of a cell's input, which wraps that make arrays must know."""
+    """Return the number of input features of a cell."""
     if cell.size is None:
-        raise UserError("this wrap must know the cell's input size: build it as Cell(..., size=D)")
+        raise UserError("this wrap needs the cell's input size: build it as Cell(..., size=D)")
     return cell.size
 
 
 def output_size(cell: Cell, params: Params, width: int | None = None) -> int:
-    """Features of a cell's output, found by tracing one step on one row."""
-    from seqmodels.unroll import unroll  # a bidirectional cell has no step
+    """Return the number of output features of a cell, found by tracing one step on one row."""
+    from seqmodels.unroll import unroll  # a bidirectional cell cannot step
 
     xs = jax.ShapeDtypeStruct((1, 1, width or input_size(cell)), jnp.float32)
     return jax.eval_shape(lambda p, x: unroll(cell, p, x)[0], params, xs).shape[-1]

@@ -2,10 +2,10 @@
 
 import jax
 
-EVERY = jax.devices()
+ALL_DEVICES = jax.devices()
 
 
 def pretend(patch, count):
-    """Let jax tell of so many devices."""
-    patch.setattr(jax, "devices", lambda *kind: EVERY[:count])
+    """Make jax report only ``count`` devices."""
+    patch.setattr(jax, "devices", lambda *kind: ALL_DEVICES[:count])
     patch.setattr(jax, "device_count", lambda: count)

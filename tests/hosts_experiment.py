@@ -1,38 +1,63 @@
-"""Char generation with slow batches, of which each host must make no more than its own rows."""
+"""Experiments with slow training batches, of which each host may make only its own rows.
 
+python -m hosts_experiment NAME ARGUMENTS
+"""
+
+import os
+import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from importlib import import_module
 
-from experiments.char_generation import experiment as char_generation
 from seqmodels.cli import main
 
 
-@dataclass(frozen=True)
-class Config(char_generation.Config):
-    """As that of char generation."""
+def toy():
+    """Return the toy experiment, with the rows of its batches shared among hosts."""
+    from toy_experiment import EXPERIMENT
 
-    delay: float = 0.0
-    """Seconds that each batch takes to make."""
+    def load(config, metadata):
+        import jax
 
+        data = EXPERIMENT.data(config, metadata)
 
-def load(config, extras):
-    import jax
+        def at(step, part):
+            return jax.tree.map(lambda leaf: leaf[part], data.train(step))
 
-    data = char_generation.load(config, extras)
-    first = jax.process_index() == 0
+        batches = replace(data.train, at=at, rows=lambda step: config.rows, batch_axis=0)
+        return data._replace(train=batches, dev=batches, test=batches)
 
-    def at(step, part):
-        time.sleep(config.delay)
-        if part != slice(None):  # the whole is asked for once, for its shapes
-            rows = range(config.batch_size)[part]
-            assert len(rows) == config.batch_size // jax.process_count()
-            assert (rows[0] == 0) == first
-        return data.train.at(step, part)
-
-    return data._replace(train=replace(data.train, at=at))
+    return replace(EXPERIMENT, data=load)
 
 
-EXPERIMENT = replace(char_generation.EXPERIMENT, config=Config, data=load)
+def char_generation():
+    """Return the experiment whose rows are parallel streams of text."""
+    return import_module("experiments.char_generation.experiment").EXPERIMENT
+
+
+def checked(experiment):
+    """Return the experiment with batches that take $DELAY seconds and check their rows."""
+
+    def load(config, metadata):
+        import jax
+
+        data = experiment.data(config, metadata)
+        first = jax.process_index() == 0
+
+        def at(step, part):
+            time.sleep(float(os.environ.get("DELAY", "0")))
+            if part != slice(None):  # the whole batch is requested once, for its shapes
+                rows = range(data.train.rows(step))[part]
+                assert len(rows) == data.train.rows(step) // jax.process_count()
+                assert (rows[0] == 0) == first
+            return data.train.at(step, part)
+
+        return data._replace(train=replace(data.train, at=at))
+
+    return replace(experiment, data=load)
+
+
+EXPERIMENTS = {"toy": toy, "char_generation": char_generation}
 
 if __name__ == "__main__":
-    main(EXPERIMENT)
+    main(checked(EXPERIMENTS[sys.argv[1]]()), sys.argv[2:])

@@ -1,19 +1,18 @@
-"""A tiny experiment for the tests of the trainer: a noisy recurrence whose state is carried on."""
+"""A tiny experiment for the tests of the trainer: a noisy recurrence over an endless stream."""
 
 import time
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
-from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run, main
+from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Recipe, Result, Run, main
 from seqmodels.errors import UserError
+from seqmodels.train.config import check_at_least_one, with_values
 
 
 @dataclass(frozen=True)
-class Config(FitConfig):
-    """Follow a sequence with one number of memory for each row."""
-
-    steps: int = 60
-    evaluate_every: int = 20
-    dispatch: int = 5
+class Config:
+    """Follow a sequence with one number of memory per row."""
 
     noise: float = 0.1
     """Noise on the state in training."""
@@ -25,16 +24,22 @@ class Config(FitConfig):
     """Inputs."""
 
     delay: float = 0.0
-    """Seconds that each batch takes to make."""
+    """Seconds that it takes to make a batch."""
 
     explode: int = -1
     """Step whose batch is infinite."""
 
     engine: str = "auto"
-    """Nothing but auto is there."""
+    """Engine; only auto exists."""
 
     data: str | None = None
-    """A name that must not be 'missing'."""
+    """Name of the data; 'missing' does not exist."""
+
+    training: FitConfig = FitConfig(steps=60, evaluate_every=20, dispatch=5)
+
+    def check(self) -> None:
+        """Validate the config."""
+        check_at_least_one(self, "rows", "units")
 
 
 @dataclass(frozen=True)
@@ -45,80 +50,124 @@ class SayArguments:
     """The word."""
 
 
-def load(config, extras):
+class Recurrence(NamedTuple):
+    """``init(key) -> params``, ``apply(params, state, x, key=None) -> state``."""
+
+    init: Any
+    apply: Any
+
+
+def configure(**values) -> Config:
+    """Return a config with these values, whichever part they belong to."""
+    return with_values(Config(), values)
+
+
+def load(config, metadata):
+    """Make random rows whose target is half the sum of the inputs."""
     import numpy as np
+
+    from seqmodels.data.batching import Batches
 
     if config.data == "missing":
         raise UserError("--data missing: there is no such file")
 
-    def at(step):
+    def at(step, part):
+        del part  # without rows, it is always the whole batch
         time.sleep(config.delay)
-        random = np.random.default_rng([config.seed, step])
+        random = np.random.default_rng([config.training.seed, step])
         x = random.normal(size=(config.rows, config.units)).astype(np.float32)
         y = 0.5 * x.sum(axis=1)
         return {"x": x, "y": np.full_like(y, np.inf) if step == config.explode else y}
 
-    batches = Counted(at, 10)
-    extras = extras or {"symbols": ["a", "é"]}
-    sizes = {"train": 40, "dev": 40, "test": 40}
+    batches = Batches(at, 10)
     return Data(
-        batches, batches, batches, "made-up rows", sizes, "rows", Baseline(0.75, "zero"), extras
+        train=batches,
+        dev=batches,
+        test=batches,
+        name="generated rows",
+        sizes={"train": 40, "dev": 40, "test": 40},
+        unit="rows",
+        baseline=Baseline(0.75, "zero"),
+        metadata=metadata or {"symbols": ["a", "é"]},
     )
 
 
-@dataclass(frozen=True)
-class Counted:
-    at: object
-    steps_per_epoch: int
-    batch_axis: int | None = None
-
-    def __call__(self, step):
-        return self.at(step)
-
-
-def task(config, extras):
+def model(config, metadata, rates):
+    """Return a recurrence ``s' = tanh(a s) + w x + noise``; a key turns on the noise."""
     import jax
     import jax.numpy as jnp
-
-    from seqmodels.types import Task
 
     def init(key):
         return {"w": jax.random.normal(key, (config.units, 1)), "a": jnp.zeros((1,))}
 
-    def forward(params, memory, batch, noise):
-        state = jnp.tanh(params["a"] * memory) + (batch["x"] @ params["w"])[:, 0] + noise
-        squares = (state - batch["y"]) ** 2
-        return squares, state, {"error": (squares.sum(), jnp.float32(squares.size))}
+    def apply(params, state, x, key=None):
+        new = jnp.tanh(params["a"] * state) + (x @ params["w"])[:, 0]
+        return new if key is None else new + rates["noise"] * jax.random.normal(key, new.shape)
 
-    def loss(params, hyper, memory, batch, key):
+    return Recurrence(init, apply)
+
+
+def task(config, metadata):
+    """Predict the target by the state, with squared error."""
+    import jax.numpy as jnp
+
+    from seqmodels.losses.classification import masked_sum
+    from seqmodels.types import Task
+
+    build = partial(model, config, metadata)
+
+    def squares(recurrence, params, memory, batch, key=None):
+        state = recurrence.apply(params, memory, batch["x"], key)
+        return state, (state - batch["y"]) ** 2
+
+    def loss(params, rates, memory, batch, key):
         if config.engine != "auto":
-            raise UserError(f"--engine {config.engine} is not there: use --engine auto")
-        noise = hyper["noise"] * jax.random.normal(key, memory.shape)
-        squares, state, metrics = forward(params, memory, batch, noise)
-        return squares.mean(), (state, metrics)
+            raise UserError(f"--engine {config.engine} is unknown; use --engine auto")
+        state, errors = squares(build(rates), params, memory, batch, key)
+        return errors.mean(), (state, {"error": masked_sum(errors)})
 
-    def measure(params, hyper, memory, batch):
-        _, state, metrics = forward(params, memory, batch, jnp.zeros_like(memory))
-        return state, metrics
+    def measure(params, rates, memory, batch):
+        state, errors = squares(build({}), params, memory, batch)
+        return state, {"error": masked_sum(errors)}
 
-    return Task(init, loss, measure, lambda params, batch: jnp.zeros(batch["x"].shape[0]))
+    return Task(build({}).init, loss, measure, lambda params, batch: jnp.zeros(len(batch["x"])))
+
+
+def sweep_data(config):
+    """Return the task and the data of the members of a sweep."""
+    from seqmodels.train.sweep.sweep import SweepData
+
+    data = load(config, None)
+    return SweepData(task(config, data.metadata), data.train, data.dev)
 
 
 def say(run: Run, arguments: SayArguments) -> None:
-    """Say a word, and what the run is."""
-    print(arguments.word, run.step, run.extras["symbols"], float(run.hyper["noise"]))
+    """Say a word, and describe the run."""
+    print(arguments.word, run.step, run.metadata["symbols"], float(run.rates["noise"]))
 
 
 EXPERIMENT = Experiment(
     name="toy",
     config=Config,
     data=load,
+    model=model,
     task=task,
     metric=Metric("error"),
     about="A toy.",
-    hyper=("noise",),
+    rates=("noise",),
     smoke={"steps": 10, "evaluate_every": 5},
-    commands={"say": (SayArguments, say)},
+    recipes={
+        "quick": Recipe(
+            data="generated rows, 40 / 40 / 40",
+            flags={"steps": 5, "evaluate_every": 5, "noise": 0.0, "momentum": 0.5},
+            bundled=True,
+            results=(Result("error", 0.5, spread=0.1),),
+            seeds=(0, 1),
+            minutes=0.1,
+        ),
+        "published": Recipe(data="rows of Doe (1999), 40 / 40 / 40"),
+    },
+    commands=(say,),
 )
 
 if __name__ == "__main__":

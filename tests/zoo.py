@@ -1,12 +1,15 @@
-"""Every cell, its options and wraps, built small: what the contract tests run over."""
+"""Small cells for the contract tests: every cell with its options and wraps."""
 
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import pytest
 
+from seqmodels.cells.learned_start import learned_start
 from seqmodels.cells.registry import CELLS
-from seqmodels.cells.start import learned_start
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan
@@ -37,30 +40,30 @@ COMPOSITE = {
 }
 ALL = SINGLE | COMPOSITE
 
-# Chunks of two steps, so that a sequence of seven has several chunks and a remainder.
+# Chunks of two steps divide a sequence of seven into several chunks and a remainder.
 SMALL = {"fused": Fused(steps=2), "associative": Associative(), "scan": Scan()}
 
 
 def build(name: str, dtype=jnp.float32):
-    """A cell and parameters that are nowhere at a special point."""
+    """Return a cell and its parameters, perturbed so that none has a special value such as 0."""
     cell = ALL[name](D, H, param_dtype=dtype)
     params = cell.init(jax.random.key(0))
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [
+    perturbed = [
         a + 0.1 * jax.random.normal(k, a.shape, a.dtype) for a, k in zip(leaves, keys, strict=True)
     ]
-    return cell, tree.unflatten(moved)
+    return cell, tree.unflatten(perturbed)
 
 
 def random_carry(cell, params, batch_shape, key):
-    """A carry that differs from the start in every element."""
+    """Return a carry that differs from the start in every element."""
     start = cell.start(params, batch_shape)
     return jax.tree.map(lambda a: a + 0.3 * jax.random.normal(key, a.shape, a.dtype), start)
 
 
 def engines_for(name: str) -> list[str]:
-    """The engines other than scan that take this single cell."""
+    """Return the engines other than scan that take a single cell."""
     form = ALL[name](D, H).form
     if isinstance(form, Structured):
         return ["fused"]
@@ -69,3 +72,19 @@ def engines_for(name: str) -> list[str]:
 
 PAIRS = [(name, engine) for name in SINGLE for engine in engines_for(name)]
 EVERY = [(name, "scan") for name in SINGLE] + PAIRS
+
+
+def cases(
+    names: str, values: Iterable[Any], representative: Iterable[Any], *, grouped: bool = False
+):
+    """Parametrise a test; values that are not representative are marked ``exhaustive``.
+
+    With ``grouped``, the tests of one cell run on one xdist worker, which compiles it only once.
+    """
+    params, representative = [], list(representative)
+    for value in values:
+        arguments = value if isinstance(value, tuple) else (value,)
+        marks = [pytest.mark.xdist_group(arguments[0])] if grouped else []
+        marks += [] if value in representative else [pytest.mark.exhaustive]
+        params.append(pytest.param(*arguments, marks=marks))
+    return pytest.mark.parametrize(names, params)

@@ -1,15 +1,16 @@
-"""One library to a file: ``build(case, data) -> {"forward": Candidate, "gradient": Candidate}``.
+"""Libraries to compare, one file each.
 
-Each is used as its own documentation says, in its fastest form; what it cannot do it says by
-raising ``Unsupported``.
+Every file defines ``build(case, inputs) -> {"forward": Implementation, "gradient":
+Implementation}``, which uses the library as its documentation recommends, in the fastest form, and
+raises ``Unsupported`` for a case that the library does not support.
 """
 
 from importlib import import_module
 
 PEERS = ("pytorch", "flax_nnx", "flax_linen", "haiku", "equinox", "keras")
-GPU_PEERS = ("pytorch_tf32", "pytorch_float16", "jax_rnn")  # on a GPU, besides
+GPU_PEERS = ("pytorch_tf32", "pytorch_float16", "jax_rnn")  # added on a GPU
 
 
 def builder(name: str):
-    """The ``build`` of a peer, imported only when it is asked for."""
+    """Import a peer and return its ``build``."""
     return import_module(f"benchmarks.peers.{name}").build

@@ -4,13 +4,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 CELLS = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if case.cell not in CELLS:
         raise Unsupported(f"no {case.cell}")
     if case.masked:
@@ -43,4 +43,4 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
 
         return Model(apply, params)
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

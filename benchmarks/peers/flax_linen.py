@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 CELLS = {"rnn": nn.SimpleCell, "lstm": nn.OptimizedLSTMCell, "gru": nn.GRUCell}
 
@@ -27,10 +27,10 @@ class Network(nn.Module):
         return xs
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if case.cell == "rnn" and case.dtype != "float32":
-        raise Unsupported("its SimpleCell gives the carry another dtype")
-    lengths = None if data.lengths is None else jnp.asarray(data.lengths)
+        raise Unsupported("its SimpleCell changes the dtype of the carry")
+    lengths = None if inputs.lengths is None else jnp.asarray(inputs.lengths)
 
     def make(key: jax.Array) -> Model:
         network: Any = Network(case)
@@ -38,4 +38,4 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
         params = network.init(key, xs, lengths)
         return Model(lambda params, xs: network.apply(params, xs, lengths), params)
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

@@ -1,20 +1,20 @@
-"""Flax NNX: ``nnx.RNN``, taken apart by ``nnx.split`` so that ``jax.jit`` meets a pure function."""
+"""Flax NNX: ``nnx.RNN`` as a pure function, by ``nnx.split`` and ``nnx.merge``."""
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 CELLS = {"rnn": nnx.SimpleCell, "lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     dtype, size = jnp.dtype(case.dtype), case.hidden
     if case.cell == "rnn" and dtype != jnp.float32:
-        raise Unsupported("its SimpleCell gives the carry another dtype")
-    lengths = None if data.lengths is None else jnp.asarray(data.lengths)
+        raise Unsupported("its SimpleCell changes the dtype of the carry")
+    lengths = None if inputs.lengths is None else jnp.asarray(inputs.lengths)
 
     def layer(rngs: nnx.Rngs):
         cell = lambda: CELLS[case.cell](size, size, dtype=dtype, rngs=rngs)  # noqa: E731
@@ -30,9 +30,9 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
 
         def apply(params, xs):
             for one in nnx.merge(definition, params):
-                xs = one(xs, seq_lengths=lengths, rngs=nnx.Rngs(0))  # for carries of zeros
+                xs = one(xs, seq_lengths=lengths, rngs=nnx.Rngs(0))  # zero carries
             return xs
 
         return Model(apply, nnx.to_pure_dict(params))
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

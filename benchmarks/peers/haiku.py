@@ -1,4 +1,4 @@
-"""Haiku: ``hk.dynamic_unroll``; ``hk.DeepRNN`` for layers.  Lengths and directions it has not."""
+"""Haiku: ``hk.dynamic_unroll``, and ``hk.DeepRNN`` for layers; no lengths, not bidirectional."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 CELLS = {"rnn": hk.VanillaRNN, "lstm": hk.LSTM, "gru": hk.GRU}
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if case.masked:
         raise Unsupported("no lengths")
     if case.bidirectional:
@@ -30,4 +30,4 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
         params = network.init(key, jnp.zeros((case.length, case.batch, case.hidden), dtype))
         return Model(network.apply, jax.tree.map(lambda a: a.astype(dtype), params))
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

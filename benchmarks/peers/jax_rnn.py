@@ -1,23 +1,23 @@
-"""JAX's own way to cuDNN's LSTM, ``jax.experimental.rnn``; batch first, in TF32."""
+"""``jax.experimental.rnn``, JAX's binding of cuDNN's LSTM; batch first, in TF32."""
 
 import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if jax.default_backend() != "gpu":
         raise Unsupported("no GPU")
     if case.cell != "lstm" or case.dtype != "float32":
-        raise Unsupported("only an LSTM in float32")
+        raise Unsupported("only LSTM in float32")
     if case.members > 1:
         raise Unsupported("no batching rule")
     size, both = case.hidden, case.bidirectional
     full = jnp.full(case.batch, case.length, jnp.int32)
-    lengths = full if data.lengths is None else jnp.asarray(data.lengths)
+    lengths = full if inputs.lengths is None else jnp.asarray(inputs.lengths)
     zeros = jnp.zeros((case.layers * (2 if both else 1), case.batch, size))
 
     def make(key: jax.Array) -> Model:
@@ -29,4 +29,4 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
             batch_first=True,
         )
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

@@ -1,4 +1,4 @@
-"""Keras 3 on JAX: ``stateless_call`` of its layers, batch first as it wants it."""
+"""Keras 3 on JAX: ``stateless_call`` of its layers, batch first."""
 
 import os
 
@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from benchmarks.candidate import Candidate, Model, Unsupported, candidates
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Model, Unsupported, implement
 
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if case.members > 1:
         raise Unsupported("no vmap over stateless_call's variables")
     dtype = "mixed_bfloat16" if case.dtype == "bfloat16" else "float32"
-    mask = None if data.lengths is None else jnp.arange(case.length) < data.lengths[:, None]
+    mask = None if inputs.lengths is None else jnp.arange(case.length) < inputs.lengths[:, None]
 
     def make(key: jax.Array) -> Model:
         xs = inputs = keras.Input((case.length, case.hidden), case.batch, dtype=case.dtype)
@@ -31,9 +31,9 @@ def build(case: Case, data: Data) -> dict[str, Candidate]:
         rest = [v.value for v in model.non_trainable_variables]
 
         def apply(params, xs):
-            given = [xs, mask] if case.masked else [xs]
-            return model.stateless_call(params, rest, given)[0]
+            arguments = [xs, mask] if case.masked else [xs]
+            return model.stateless_call(params, rest, arguments)[0]
 
         return Model(apply, [v.value for v in model.trainable_variables], batch_first=True)
 
-    return candidates(make, case, data)
+    return implement(make, case, inputs)

@@ -1,13 +1,13 @@
-"""PyTorch's cuDNN in float16 beside our bfloat16: in that cuDNN has not its fastest kernels."""
+"""PyTorch with cuDNN in float16, compared with our bfloat16: cuDNN is slower in bfloat16."""
 
 from dataclasses import replace
 
-from benchmarks.candidate import Candidate, Unsupported
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Unsupported
 from benchmarks.peers import pytorch
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if case.dtype != "bfloat16":
-        raise Unsupported("not 16 bits")
-    return pytorch.build(replace(case, dtype="float16"), data)
+        raise Unsupported("only for bfloat16 cases")
+    return pytorch.build(replace(case, dtype="float16"), inputs)

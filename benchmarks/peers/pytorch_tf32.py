@@ -1,13 +1,13 @@
-"""PyTorch's cuDNN in TF32, which is what XLA takes for float32 unless it is told otherwise."""
+"""PyTorch with cuDNN in TF32, XLA's default for float32 matmuls."""
 
 import jax
 
-from benchmarks.candidate import Candidate, Unsupported
-from benchmarks.cases import Case, Data
+from benchmarks.cases import Case, Inputs
+from benchmarks.implementation import Implementation, Unsupported
 from benchmarks.peers import pytorch
 
 
-def build(case: Case, data: Data) -> dict[str, Candidate]:
+def build(case: Case, inputs: Inputs) -> dict[str, Implementation]:
     if jax.default_backend() != "gpu" or case.dtype != "float32":
-        raise Unsupported("not float32 on a GPU")
-    return pytorch.build(case, data, tf32=True)
+        raise Unsupported("only for float32 on a GPU")
+    return pytorch.build(case, inputs, tf32=True)

@@ -1,7 +1,7 @@
-"""Whole training steps, and beam search: a library to a file, the same models and sizes in each.
+"""Whole training steps and beam search, one file per library, with equal models and sizes.
 
-A file has ``MAKERS``, a function ``(System) -> call`` for each kind of system that its library has
-a side of; a call makes ``STEPS`` training steps, or decodes a batch.
+Every file defines ``MAKERS``, a function ``(System) -> call`` for each kind of system that it
+implements.  A call runs ``STEPS`` training steps, or decodes a batch.
 """
 
 from collections.abc import Callable
@@ -11,39 +11,39 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-STEPS = 5  # of our side in one dispatch, and of a peer's loop in one sample
+STEPS = 5  # training steps in one sample; seqmodels runs them in one dispatch
 SYMBOLS = {"char": 65, "classifier": 10_000, "translation": 8_000, "beam": 8_000}
 CLASSES, WIDTH = 2, 5
-PAD, START, END = 0, 1, 2  # of the targets
+PAD, START, END = 0, 1, 2  # token ids
 LIBRARIES = ("ours", "pytorch", "flax_nnx")
 
 
 @dataclass(frozen=True)
 class System:
-    """What to compare."""
+    """Model and sizes to compare."""
 
     system: Literal["char", "classifier", "translation", "beam"] = "char"
-    """A training step of a character model with carried state; of a text classifier with lengths
-    (bidirectional, mean over steps); of an encoder and a decoder with additive attention
-    (bidirectional encoder); or a beam search of width 5 with the last one."""
+    """char: a training step of a character model with carried state. classifier: of a bidirectional
+    text classifier with lengths and mean pooling. translation: of an encoder-decoder with additive
+    attention and a bidirectional encoder. beam: beam search of width 5 with that model."""
 
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
-    """Recurrence; of translation and beam always a GRU."""
+    """Recurrence. translation and beam always use a GRU."""
 
     layers: int = 2
-    """Recurrent layers of a character model; else one."""
+    """Recurrent layers of the character model. The others have one."""
 
     hidden: int = 256
-    """Units of each layer, in each direction."""
+    """Units of each layer and direction."""
 
     batch: int = 64
-    """Sequences side by side."""
+    """Sequences in a batch."""
 
     length: int = 64
-    """Steps that a gradient reaches back; the longest sequence; the steps of the search."""
+    """Steps of truncated backpropagation, of the longest sequence, or of the search."""
 
     feeding: bool = False
-    """Translation: what was read out at one step is fed to the next (input feeding)."""
+    """translation: input feeding, which passes each step's readout to the next step."""
 
     @property
     def name(self) -> str:
@@ -60,7 +60,7 @@ class System:
 
     @property
     def units(self) -> int:
-        """How many of them one call takes."""
+        """Return the number of units that one call processes."""
         if self.system == "beam":
             return self.batch
         return STEPS * self.batch * (self.length if self.system == "char" else 1)
@@ -89,34 +89,34 @@ class Sequences(NamedTuple):
 
 
 def sequences(system: System, seed: int, extra: int = 0) -> Sequences:
-    """Random tokens, lengths spread evenly from T down to T/3; all T + extra for characters."""
+    """Draw tokens; lengths are spaced evenly from T to T/3, and all T + extra for characters."""
     random = np.random.default_rng(seed)
     shape = (STEPS, system.length + extra, system.batch)
     tokens = random.integers(END + 1, SYMBOLS[system.system], shape, dtype=np.int32)
     if system.system == "char":
         return Sequences(tokens, np.full((STEPS, system.batch), system.length))
     lengths = np.linspace(system.length, system.length / 3, system.batch).round().astype(np.int32)
-    found = Sequences(tokens, np.broadcast_to(lengths + extra, (STEPS, system.batch)))
-    return found._replace(tokens=np.where(found.mask, tokens, PAD))
+    padded = Sequences(tokens, np.broadcast_to(lengths + extra, (STEPS, system.batch)))
+    return padded._replace(tokens=np.where(padded.mask, tokens, PAD))
 
 
 def targets(system: System) -> Sequences:
-    """Targets between their start and their end, so long as the sources are."""
-    found = sequences(system, 1, extra=2)
-    tokens = found.tokens.copy()
+    """Draw targets between START and END, as long as the sources."""
+    drawn = sequences(system, 1, extra=2)
+    tokens = drawn.tokens.copy()
     tokens[:, 0] = START
-    np.put_along_axis(tokens, found.lengths[:, None] - 1, END, axis=1)
-    return found._replace(tokens=tokens)
+    np.put_along_axis(tokens, drawn.lengths[:, None] - 1, END, axis=1)
+    return drawn._replace(tokens=tokens)
 
 
 def labels(system: System) -> np.ndarray:
-    """The classes ``[STEPS, B]``."""
+    """Draw classes ``[STEPS, B]``."""
     shape = (STEPS, system.batch)
     return np.random.default_rng(2).integers(0, CLASSES, shape, dtype=np.int32)
 
 
 def calls(system: System) -> dict[str, Callable[[], Any]]:
-    """What each library makes of a system, where it has a side of it."""
+    """Return the call of each library that implements a system."""
     makers = {name: import_module(f"benchmarks.systems.{name}").MAKERS for name in LIBRARIES}
     return {
         name: makes[system.system](system)
@@ -126,12 +126,12 @@ def calls(system: System) -> dict[str, Callable[[], Any]]:
 
 
 def measure(system: System, seconds: float, clock: str, rounds: int = 200) -> list[dict[str, Any]]:
-    """A row of the times of every side, and our ratio to each."""
+    """Time every library; return one row with our ratio to each of the others."""
     from benchmarks import timing
-    from benchmarks.report import timings
+    from benchmarks.rows import summarize
 
-    sides = calls(system)
-    samples = timing.measure(sides, seconds, timing.CLOCKS[clock], rounds)
-    found = {name: timings(samples, name) for name in sides}
+    found = calls(system)
+    samples = timing.measure(found, seconds, timing.CLOCKS[clock], rounds)
+    libraries = {name: summarize(samples, name) for name in found}
     about = {"name": system.name, "unit": system.unit, "units": system.units, "clock": clock}
-    return [about | {"candidates": found, "rounds": len(samples.rounds)}]
+    return [about | {"libraries": libraries, "rounds": len(samples.rounds)}]

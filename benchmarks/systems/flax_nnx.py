@@ -1,6 +1,6 @@
 """Flax NNX: ``nnx.RNN`` between ``nnx.Embed`` and ``nnx.Linear``, ``nnx.Optimizer``, ``nnx.jit``.
 
-The step is an ``nnx.cached_partial``, as Flax's guide on performance advises.
+The step is an ``nnx.cached_partial``, as Flax's performance guide recommends.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ CHARACTER = 64
 
 
 class Characters(nnx.Module):
-    """Embedding, layers, readout."""
+    """Character model: embedding, recurrent layers, readout."""
 
     def __init__(self, system: System, rngs: nnx.Rngs):
         sizes = [CHARACTER] + [system.hidden] * system.layers
@@ -44,7 +44,7 @@ class Characters(nnx.Module):
 
 @nnx.jit
 def step(model: Characters, optimizer: nnx.Optimizer, carries: list[Any], window: jax.Array):
-    """One update; the carries it leaves."""
+    """Return the loss and the carries after one update."""
 
     def loss(model: Characters):
         logits, ends = model(window[:-1], carries)
@@ -57,7 +57,7 @@ def step(model: Characters, optimizer: nnx.Optimizer, carries: list[Any], window
 
 
 def char(system: System) -> Callable[[], Any]:
-    """Windows of text, the state carried on, no dropout."""
+    """Train on windows of text with carried state, without dropout."""
     model = Characters(system, nnx.Rngs(0))
     rule = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1e-3, weight_decay=0.0))
     advance = nnx.cached_partial(step, model, nnx.Optimizer(model, rule, wrt=nnx.Param))

@@ -31,8 +31,8 @@ DROPOUT, SMOOTHING = 0.1, 0.1
 def training(
     model: torch.nn.Module, loss: Callable[..., torch.Tensor], batches: Sequence[Any]
 ) -> Call:
-    """A call of a loop over the batches."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))  # as many as XLA takes
+    """Return a call that loops over the batches."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # as many threads as XLA uses
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.0, fused=True)
 
@@ -46,13 +46,13 @@ def training(
     return call
 
 
-def numbers(array: np.ndarray) -> torch.Tensor:
-    """Integers as PyTorch indexes with them."""
+def to_long(array: np.ndarray) -> torch.Tensor:
+    """Convert integers to int64, which PyTorch needs for indexing."""
     return torch.from_numpy(np.array(array, np.int64))
 
 
 class Characters(torch.nn.Module):
-    """Embedding, layers, readout."""
+    """Character model: embedding, recurrent layers, readout."""
 
     def __init__(self, system: System):
         super().__init__()
@@ -67,7 +67,7 @@ class Characters(torch.nn.Module):
 
 
 def char(system: System) -> Call:
-    """Windows of text, the state carried on, no dropout."""
+    """Train on windows of text with carried state, without dropout."""
     model, carry = Characters(system), None
 
     def loss(window: torch.Tensor) -> torch.Tensor:
@@ -76,11 +76,11 @@ def char(system: System) -> Call:
         carry = tuple(a.detach() for a in new) if isinstance(new, tuple) else new.detach()
         return functional.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
 
-    return training(model, loss, [(one,) for one in numbers(sequences(system, 0, 1).tokens)])
+    return training(model, loss, [(one,) for one in to_long(sequences(system, 0, 1).tokens)])
 
 
 class Classifier(torch.nn.Module):
-    """Embedding, layers in both directions, the mean over a text's own steps, readout."""
+    """Text classifier: embedding, bidirectional layers, mean over valid steps, readout."""
 
     def __init__(self, system: System):
         super().__init__()
@@ -93,33 +93,34 @@ class Classifier(torch.nn.Module):
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         xs = self.dropout(self.embedding(tokens))
         packed, _ = self.layers(pack_padded_sequence(xs, lengths))
-        ys, _ = pad_packed_sequence(packed)  # zero after the end
+        ys, _ = pad_packed_sequence(packed)  # zero in the padding
         return self.readout(self.dropout(ys.sum(0) / lengths[:, None]))
 
 
 def classifier(system: System) -> Call:
-    """Packed texts."""
+    """Train on packed texts."""
     model, found = Classifier(system), sequences(system, 0)
 
     def loss(tokens: torch.Tensor, lengths: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(model(tokens, lengths), label)
 
     arrays = found.tokens, found.lengths, labels(system)
-    return training(model, loss, list(zip(*map(numbers, arrays), strict=True)))
+    return training(model, loss, list(zip(*map(to_long, arrays), strict=True)))
 
 
-class Memory:
-    """A source as a decoder sees it, batch first."""
+class AttentionMemory:
+    """Encoded source that the decoder attends to, batch first."""
 
     def __init__(self, values: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor):
         self.values, self.keys, self.mask = values, keys, mask
 
 
 class Translator(torch.nn.Module):
-    """A GRU in both directions, additive attention, a GRU; the embedding is the readout too.
+    """Bidirectional GRU encoder, additive attention, GRU decoder, tied embedding and readout.
 
-    Without feeding the decoder's recurrence does not see what was attended to, so ``nn.GRU`` runs
-    it whole.  A query is ``[B, Q, H]``: steps, or the beams of a sentence.
+    Without feeding, the decoder's recurrence does not depend on the attention, so one ``nn.GRU``
+    call runs all its steps.  A query is ``[B, Q, H]``, where Q counts steps, or beams of a
+    sentence.
     """
 
     def __init__(self, system: System, stepwise: bool):
@@ -136,16 +137,18 @@ class Translator(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.zeros(count))
         self.dropout = torch.nn.Dropout(DROPOUT)
 
-    def encode(self, tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[Memory, torch.Tensor]:
+    def encode(
+        self, tokens: torch.Tensor, lengths: torch.Tensor
+    ) -> tuple[AttentionMemory, torch.Tensor]:
         xs = self.dropout(self.source(tokens))
         packed, ends = self.encoder(pack_padded_sequence(xs, lengths))
         ys, _ = pad_packed_sequence(packed, batch_first=True)
         begin = torch.tanh(self.bridge(torch.cat([ends[0], ends[1]], dim=-1)))
         mask = torch.arange(ys.shape[1]) < lengths[:, None]
         ys = self.dropout(ys)
-        return Memory(ys, self.keys(ys), mask), begin
+        return AttentionMemory(ys, self.keys(ys), mask), begin
 
-    def attend(self, memory: Memory, query: torch.Tensor) -> torch.Tensor:
+    def attend(self, memory: AttentionMemory, query: torch.Tensor) -> torch.Tensor:
         hidden = torch.tanh(self.query(query)[:, :, None] + memory.keys[:, None])
         scores = self.score(hidden).squeeze(-1)
         scores = scores.masked_fill(~memory.mask[:, None], float("-inf"))
@@ -173,7 +176,7 @@ class Translator(torch.nn.Module):
 
 
 def translation(system: System) -> Call:
-    """Packed sources, the target by teacher forcing."""
+    """Train on packed sources with teacher forcing."""
     model = Translator(system, stepwise=False)
 
     def loss(source: torch.Tensor, lengths: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -184,17 +187,17 @@ def translation(system: System) -> Call:
 
     source = sequences(system, 0)
     arrays = source.tokens, source.lengths, targets(system).tokens
-    return training(model, loss, list(zip(*map(numbers, arrays), strict=True)))
+    return training(model, loss, list(zip(*map(to_long, arrays), strict=True)))
 
 
 def beam(system: System) -> Call:
-    """Encoding and search of a batch whose hypotheses never end."""
+    """Encode a batch and search; hypotheses never end."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model, source = Translator(system, stepwise=True).eval(), sequences(system, 0)
     torch.nn.init.normal_(model.target.weight, std=0.1)
     with torch.no_grad():
         model.bias[END] = -1e9
-    tokens, lengths = numbers(source.tokens[0]), numbers(source.lengths[0])
+    tokens, lengths = to_long(source.tokens[0]), to_long(source.lengths[0])
     return lambda: search(model, tokens, lengths, system.length)
 
 
@@ -202,7 +205,7 @@ def beam(system: System) -> Call:
 def search(
     model: Translator, source: torch.Tensor, lengths: torch.Tensor, limit: int
 ) -> torch.Tensor:
-    """The ``WIDTH`` best targets of each source, ranked as Wu et al. (2016) do, with alpha 1."""
+    """Return the ``WIDTH`` best targets of each source, ranked as in Wu et al. (2016), alpha 1."""
     memory, hidden = model.encode(source, lengths)
     batch, count = len(lengths), len(model.bias)
     hidden = hidden.repeat_interleave(WIDTH, dim=0)

@@ -7,26 +7,27 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-Rows = Sequence[tuple[str, ...]]
-Scheme = list[dict[str, Any]]
+Attributes = Sequence[tuple[str, ...]]
+Encoding = list[dict[str, Any]]
 
 
-def attribute_scheme(rows: Rows, most: int = 50) -> Scheme:
-    """How to turn each column into features, in a form that JSON can hold.
+def attribute_encoding(rows: Attributes, limit: int = 50) -> Encoding:
+    """Return the encoding of each column as features, as JSON.
 
-    A column of numbers becomes ``asinh``, scaled to mean 0 and deviation 1, and whether it is
-    there at all; any other column the one-hot of its ``most`` commonest values.
+    A numeric column becomes two features, ``asinh`` scaled to mean 0 and standard deviation 1, and
+    whether the value is present. Any other column is one-hot over its ``limit`` most frequent
+    values.
     """
-    return [_column(values, most) for values in zip(*rows, strict=True)]
+    return [_column_encoding(values, limit) for values in zip(*rows, strict=True)]
 
 
-def _column(values: Sequence[str], most: int) -> dict[str, Any]:
-    given = [value for value in values if value.strip()]
-    numbers = [number for value in given if (number := _number(value)) is not None]
-    if given and len(numbers) == len(given):
+def _column_encoding(values: Sequence[str], limit: int) -> dict[str, Any]:
+    present = [value for value in values if value.strip()]
+    numbers = [number for value in present if (number := _number(value)) is not None]
+    if present and len(numbers) == len(present):
         scaled = np.arcsinh(numbers)
         return {"mean": float(scaled.mean()), "deviation": float(scaled.std()) or 1.0}
-    return {"values": [value for value, _ in Counter(given).most_common(most)]}
+    return {"values": [value for value, _ in Counter(present).most_common(limit)]}
 
 
 def _number(value: str) -> float | None:
@@ -36,18 +37,18 @@ def _number(value: str) -> float | None:
         return None
 
 
-def attribute_features(rows: Rows, scheme: Scheme) -> Float[np.ndarray, "N S"]:
-    """The features of every example; zeros for what is missing or was never seen."""
+def attribute_features(rows: Attributes, encoding: Encoding) -> Float[np.ndarray, "N S"]:
+    """Return the features of every example; absent and unseen values are zeros."""
     columns = [
         np.array([_features(value, column) for value in values], np.float32)
-        for values, column in zip(zip(*rows, strict=True), scheme, strict=True)
+        for values, column in zip(zip(*rows, strict=True), encoding, strict=True)
     ]
     return np.concatenate(columns, axis=1)
 
 
-def attribute_size(scheme: Scheme) -> int:
-    """Features of one example."""
-    return sum(len(column["values"]) if "values" in column else 2 for column in scheme)
+def attribute_size(encoding: Encoding) -> int:
+    """Return the number of features of one example."""
+    return sum(len(column["values"]) if "values" in column else 2 for column in encoding)
 
 
 def _features(value: str, column: Mapping[str, Any]) -> list[float]:

@@ -1,166 +1,191 @@
-"""Categories: what is an ad for, what does a question ask?  A text to two levels of classes.
+"""Categories: classify texts, such as ads or questions, into two levels of classes.
 
-    python -m experiments.categories                     made-up ads in English and Russian
+    python -m experiments.categories                     generated ads in English and Russian
     python -m experiments.categories --data TREC         questions, 6 coarse and 50 fine classes
     python -m experiments.categories --data NAMES --symbols characters
-    python -m experiments.categories --data ads.csv --text-columns title description
-        --label-columns category subcategory --attribute-columns price city year
+    python -m experiments.categories --data ads.csv --text-columns title --attribute-columns price
     python -m experiments.categories predict RUN "Who wrote Hamlet ?"
+    python -m experiments.categories errors RUN
 
-A subcategory's probability is a share of its category's, so the two levels always agree.
+The probability of a category is the sum over its subcategories, so the two levels always agree.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from tyro.conf import Positional
 
-from seqmodels.cli import Data, Experiment, Metric, Run
-from seqmodels.commands.arguments import errors_command
+from experiments.categories.recipes import RECIPES
+from seqmodels.cli import Baseline, Data, FitConfig, Metric, Run, define_experiment
+from seqmodels.commands.error_analysis import errors
+from seqmodels.data.text.config import TextConfig
 from seqmodels.errors import UserError
-from seqmodels.models.classification.config import TextConfig
+from seqmodels.models.classification.config import CLASSIFIER_TRAINING, ClassifierConfig
+from seqmodels.train.config import check_at_least_one
 
 
 @dataclass(frozen=True)
-class Config(TextConfig):
-    """Name the subcategory, and with it the category, of a text."""
+class Config:
+    """Classify a text into a category and a subcategory."""
+
+    data: str | None = None
+    """Folder or table of labelled texts; by default generated ads."""
 
     ads: int = 20_000
-    """Made-up ads."""
+    """Number of generated ads."""
 
     attribute_columns: tuple[str, ...] = ()
-    """Columns of a table with attributes, numbers or names."""
+    """Columns of a table with further inputs, numbers or names."""
 
     bag: int = 0
-    """Weights, shared by hash, of what a text holds (data/clues.py), which vote for its classes
-    beside the recurrence; 0: none."""
+    """Hash buckets of a linear classifier on text features, added to the network; 0 disables it."""
 
     sparse_rate: float = 10.0
-    """Step size of sgd for those weights; it rises and falls as the learning rate does."""
+    """Learning rate of the linear classifier (SGD), scheduled like --learning-rate."""
+
+    text: TextConfig = TextConfig()
+    network: ClassifierConfig = ClassifierConfig()
+    training: FitConfig = CLASSIFIER_TRAINING
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
+        """Validate the config."""
+        check_at_least_one(self, "ads")
         if self.bag < 0 or not self.sparse_rate >= 0:
             raise UserError("--bag and --sparse-rate must be 0 or more")
-        if self.bag and not self.learning_rate > 0:
-            raise UserError(
-                "--learning-rate must be above 0 with a --bag, whose own rate follows it"
-            )
+        if self.bag and not self.training.optimizer.learning_rate > 0:
+            raise UserError("--learning-rate must be above 0 with --bag; --sparse-rate follows it")
 
 
 def read(config: Config):
-    """Train, dev and test examples."""
-    from experiments.categories.ads import ads
+    """Read or generate train, dev and test examples."""
+    from experiments.categories.ads import generate_ads
     from seqmodels.data.text.labelled import Columns, read_labelled
 
-    columns = Columns(config.text_columns, config.label_columns, config.attribute_columns)
-    found = config.data and read_labelled(config.data, columns, config.dev_share)
-    return found or ads(config.ads)
+    if config.data is None:
+        return generate_ads(config.ads)
+    text = config.text
+    columns = Columns(text.text_columns, text.label_columns, config.attribute_columns)
+    return read_labelled(config.data, columns, text.dev_share)
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The texts, and their attributes, as numbers."""
-    from seqmodels.models.classification.texts import check_vectors, text_data
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Encode texts and attributes; logistic regression on the words is the baseline."""
+    from experiments.categories.fields import example_fields, example_metadata
+    from seqmodels.data.splits import Splits
+    from seqmodels.models.classification.bags import logistic_accuracy
+    from seqmodels.models.classification.text_embedding import check_vectors
+    from seqmodels.train.examples import example_data
 
-    check_vectors(config)
-    return text_data(config, extras, read(config), "made-up ads", partial(clues_of, config))
+    check_vectors(config.text)
+    parts = read(config)
+    metadata = metadata or example_metadata(parts.train, config.text)
+    fields = Splits(*(example_fields(part, metadata, config.text, config.bag) for part in parts))
+    accuracy = logistic_accuracy(fields.train, fields.dev)
+    return example_data(
+        fields,
+        config.training,
+        name=config.data or "generated ads",
+        unit="texts",
+        baseline=Baseline(accuracy, f"logistic regression on the {config.text.symbols}, dev"),
+        metadata=metadata,
+    )
 
 
-def clues_of(config: Config, examples: Sequence[Any]) -> dict[str, Any]:
-    """The field of the bag, where there is one."""
-    from experiments.categories.clues import bags
-    from seqmodels.data.text.labelled_fields import WRITTEN
-
-    texts = (WRITTEN[config.symbols](e.text)[: config.max_symbols] for e in examples)
-    return {"bag": bags(texts, config.bag)} if config.bag else {}
-
-
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A recurrence over the symbols, the attributes and a bag beside, two levels of classes."""
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return a recurrent classifier of the text and its attributes, with two levels of classes."""
     from experiments.categories.attributes import attribute_size
-    from experiments.categories.hierarchy import levels, two_levels
-    from seqmodels.models.classification.bags import linear_bag, together
-    from seqmodels.models.classification.texts import text_embedding
-    from seqmodels.models.recurrent import recurrent_classifier
+    from experiments.categories.hierarchy import class_levels, two_level_classifier
+    from seqmodels.models.classification.bags import linear_bag, sum_of_logits
+    from seqmodels.models.classification.recurrent_classifier import recurrent_classifier
+    from seqmodels.models.classification.text_embedding import text_embedding
 
-    coarse, parents = levels(extras["classes"])
+    coarse, parents = class_levels(metadata["classes"])
     outputs = len(coarse) + len(parents)
-    whole = recurrent_classifier(
-        config,
-        hyper,
-        config.embedding,
+    network = recurrent_classifier(
+        config.network,
+        rates,
+        config.text.embedding,
         outputs,
-        embedding=text_embedding(config, extras),
-        static=attribute_size(extras["attributes"]),
-        step_dropout=hyper.get("symbol_dropout", 0.0),
+        embedding=text_embedding(config.text, metadata),
+        static=attribute_size(metadata["attributes"]),
+        step_dropout=rates.get("symbol_dropout", 0.0),
     )
     if config.bag:
-        whole = together(whole, linear_bag(config.bag, outputs))
-    return two_levels(whole, parents)
+        network = sum_of_logits(network, linear_bag(config.bag, outputs))
+    return two_level_classifier(network, parents)
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Name the subcategory; the rates may be swept."""
-    from experiments.categories.hierarchy import level_measures, levels
-    from seqmodels.models.classification.classifier import classifier_task
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict the subcategory; the accuracy on categories is a further metric."""
+    from experiments.categories.hierarchy import class_levels, level_metrics
+    from seqmodels.models.classification.task import classifier_task
 
-    measures = level_measures(levels(extras["classes"]).parents)
-    return classifier_task(lambda hyper: model(config, extras, hyper), measures)
+    metrics = level_metrics(class_levels(metadata["classes"]).parents)
+    return classifier_task(partial(model, config, metadata), metrics)
 
 
 @dataclass(frozen=True)
-class PredictArguments:
-    """What to put into a category."""
+class ExampleArguments:
+    """Text to classify."""
 
     text: Positional[str]
     """The text."""
 
     attributes: tuple[str, ...] = ()
-    """Its attributes, in the order of the table's columns; of made-up ads price, city, year."""
+    """Its attributes, in the order of the table's columns; for generated ads price, city, year."""
 
     shown: int = 5
-    """Classes to print."""
+    """Number of classes to print."""
 
 
-def predict(run: Run, arguments: PredictArguments) -> None:
-    """Print the likeliest classes of a text."""
+def predict(run: Run, arguments: ExampleArguments) -> None:
+    """Print and draw the most probable categories and subcategories of a text."""
     import jax
     import numpy as np
 
-    from experiments.categories.hierarchy import levels, sum_over
-    from seqmodels.models.classification.texts import one_text
+    from experiments.categories.fields import example_fields
+    from experiments.categories.hierarchy import class_levels, coarse_logsumexp
+    from experiments.categories.pictures import draw_levels
+    from seqmodels.commands.output import print_picture
+    from seqmodels.data.batching import example_batches
+    from seqmodels.data.text.labelled import Example
 
-    classes, expected = run.extras["classes"], len(run.extras["attributes"])
-    values = arguments.attributes or ("",) * expected
-    if len(values) != expected:
-        raise UserError(f"--attributes: give {expected} of them, not {len(values)}")
-    more = partial(clues_of, run.config)
-    batch = one_text(run.config, run.extras, arguments.text, values, more)
-    apply = jax.jit(model(run.config, run.extras, {}).apply)
-    logits, (coarse, parents) = apply(run.params, batch.fields)[0], levels(classes)
-    for names, found in ((coarse, sum_over(logits, parents)), (classes, logits)):
-        chances = np.exp(np.asarray(found))
-        for number in np.argsort(-chances)[: arguments.shown]:
-            print(f"{chances[number]:.4f}  {names[number]}")
-        print()
+    config, classes = run.config, run.metadata["classes"]
+    count = len(run.metadata["attributes"])
+    attributes = arguments.attributes or ("",) * count
+    if len(attributes) != count:
+        raise UserError(f"--attributes has {len(attributes)} values; give {count}")
+    example = Example(arguments.text, classes[0], attributes)
+    fields = example_fields([example], run.metadata, config.text, config.bag)
+    logits = jax.jit(run.model.apply)(run.params, example_batches(fields, 1)(0).fields)[0]
+    names, parents = class_levels(classes)
+    coarse, fine = (np.exp(np.asarray(x)) for x in (coarse_logsumexp(logits, parents), logits))
+    print_top(coarse, names, arguments.shown)
+    print_top(fine, classes, arguments.shown)
+    path = run.path / "prediction.png"
+    draw_levels(coarse, fine, names, classes, parents, arguments.shown, path)
+    print_picture(path)
 
 
-EXPERIMENT: Experiment = Experiment(
-    name="categories",
-    config=Config,
-    data=load,
-    task=task,
+def print_top(probabilities: Any, names: list[str], count: int) -> None:
+    """Print the most probable classes, followed by an empty line."""
+    for number in (-probabilities).argsort()[:count]:
+        print(f"{probabilities[number]:.4f}  {names[number]}")
+    print()
+
+
+def examples(config: Config) -> list[str]:
+    """Return the texts of the dev split."""
+    return [example.text for example in read(config).dev]
+
+
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("accuracy", lower_is_better=False),
-    about=__doc__ or "",
-    hyper=("dropout", "symbol_dropout", "smoothing", "sparse_rate"),
+    rates=("dropout", "symbol_dropout", "smoothing", "sparse_rate"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "embedding": 8, "ads": 1000},
-    commands={
-        "predict": (PredictArguments, predict),
-        "errors": errors_command(
-            lambda: EXPERIMENT, model, lambda config: [e.text for e in read(config).dev]
-        ),
-    },
+    recipes=RECIPES,
+    commands=(predict, errors),
+    examples=examples,
 )

@@ -1,7 +1,7 @@
 """Char generation: a recurrent network learns to write, one character after the other.
 
-    python -m experiments.char_generation                 learns Python from Python's own library
-    python -m experiments.char_generation --data FILE     any text, or a folder of texts
+    python -m experiments.char_generation                 sources of the Python library
+    python -m experiments.char_generation --data FILE     a text, or a folder of texts
     python -m experiments.char_generation sample RUN --prime "def "
     python -m experiments.char_generation inspect RUN --text FILE
 
@@ -9,70 +9,57 @@ Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks".
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import exp, log
 from typing import Any, Literal
 
-from seqmodels.cli import Baseline, Data, Experiment, FitConfig, Metric, Run
-from seqmodels.commands.text_arguments import SampleArguments
-from seqmodels.errors import UserError
+from experiments.char_generation.commands import SampleArguments, inspect, sample
+from experiments.char_generation.recipes import RECIPES
+from seqmodels.cli import Baseline, Data, FitConfig, Metric, OptimizerConfig, Run, define_experiment
+from seqmodels.models.config import RecurrentConfig
+from seqmodels.train.config import check_at_least_one
+
+EVALUATION_STREAMS = 8  # each begins without context, so there are few
 
 
 @dataclass(frozen=True)
-class Config(FitConfig):
+class Config:
     """Predict each next character of a text."""
 
     data: str | None = None
-    """Text file, or folder of text files (UTF-8); none: the Python library's own sources."""
+    """Text file or folder of text files, UTF-8; by default the sources of the Python library."""
 
     splits: tuple[float, float, float] = (0.96, 0.02, 0.02)
-    """Shares of train, dev and test; whole files of a folder, one after the other in one text."""
-
-    cell: str = "gru"
-    """Recurrence, a name in seqmodels.cells.CELLS: rnn, lstm, gru, ..."""
-
-    layers: int = 2
-    """Recurrent layers."""
-
-    hidden: int = 256
-    """Units of each layer."""
+    """Fractions of train, dev and test: of the files of a folder, or of a single text."""
 
     embedding: int = 64
-    """Features that stand for a character."""
+    """Size of the embedding of a character."""
 
     tied: bool = False
-    """Use the embedding as the readout too; it must then be as wide as a layer."""
-
-    dropout: float = 0.1
-    """Share of each layer's outputs that is dropped in training, the same ones for a window."""
+    """Use the embedding as the readout, too; needs --embedding equal to --hidden."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What layers compute in; parameters, sums, states and the loss are float32."""
-
-    batch_size: int = 32
-    """Parallel streams of text."""
+    """Dtype of the layers; parameters, carried states, sums and the loss are float32."""
 
     length: int = 64
-    """Characters that a gradient reaches back; the state itself is carried on."""
+    """Characters in a window, over which gradients are backpropagated; the state is carried on."""
 
-    steps: int = 600
-    evaluate_every: int = 200
-    learning_rate: float = 5e-3
-    b2: float = 0.99
-    warmup_steps: float = 50.0
-    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
+    network: RecurrentConfig = RecurrentConfig(cell="gru", layers=2, hidden=256, dropout=0.1)
+    training: FitConfig = FitConfig(
+        steps=600,
+        optimizer=OptimizerConfig(
+            learning_rate=5e-3, b2=0.99, warmup_steps=50.0, schedule="cosine"
+        ),
+    )
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
-        if min(self.layers, self.hidden, self.embedding) < 1:
-            raise UserError("--layers, --hidden and --embedding must be 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise UserError("--dropout must be 0 or more and below 1")
+        """Validate the config."""
+        check_at_least_one(self, "embedding", "length")
 
 
 def read(config: Config):
-    """The train, dev and test text."""
+    """Read the train, dev and test text."""
     from seqmodels.data.text.documents import read_documents, split_documents
     from seqmodels.data.text.python_sources import python_sources
 
@@ -80,118 +67,75 @@ def read(config: Config):
     return split_documents(documents, config.splits)
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The three texts as numbers; the vocabulary is that of the first run's text."""
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Encode the texts and cut them into windows; the vocabulary covers all splits."""
     from seqmodels.data.streams import evaluation_windows, training_windows
     from seqmodels.data.text.vocabulary import Vocabulary, build_vocabulary
     from seqmodels.models.language.counting import ngram_nats
 
     texts = read(config)
-    if extras is None:
-        extras = {"vocabulary": build_vocabulary("".join(texts)).to_dict()}
-    vocabulary = Vocabulary.from_dict(extras["vocabulary"])
+    if metadata is None:
+        metadata = {"vocabulary": build_vocabulary("".join(texts)).to_dict()}
+    vocabulary = Vocabulary.from_dict(metadata["vocabulary"])
     train, dev, test = (vocabulary.encode(text) for text in texts)
-    batch, length, few = config.batch_size, config.length, 8  # few begin without context
-    windows = training_windows(train, batch, length, seed=config.seed, name="the training text")
-    dev_windows = evaluation_windows(dev, few, length, name="the dev text")
-    unigram, bigram = ngram_nats(train, dev, len(vocabulary))
+    batch_size, length, seed = config.training.batch_size, config.length, config.training.seed
+    windows = training_windows(train, batch_size, length, seed=seed, name="the training text")
+    evaluation = partial(evaluation_windows, batch_size=EVALUATION_STREAMS, length=length)
+    dev_windows = evaluation(dev, name="the dev text")
+    nats = ngram_nats(train, dev, len(vocabulary))
     return Data(
         train=windows,
         dev=dev_windows,
-        test=evaluation_windows(test, few, length, name="the test text") if texts.test else None,
+        test=evaluation(test, name="the test text") if texts.test else None,
         name=config.data or "the Python standard library",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="characters",
-        baseline=Baseline(bigram, f"bigrams; single characters {unigram:.4f}"),
-        extras=extras,
+        baseline=Baseline(nats.bigram, f"bigrams; unigrams {nats.unigram:.4f}"),
+        metadata=metadata,
     )
 
 
-def model(config: Config, extras: dict[str, Any], dropout_rate: Any = 0.0):
-    """A stack of recurrent layers, each with dropout on what it puts out."""
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return embedding, recurrent layers with dropout on their outputs, and softmax."""
     from seqmodels.cells.registry import cell_named
-    from seqmodels.models.language.language_model import language_model
+    from seqmodels.models.language.language_model import recurrent_language_model
     from seqmodels.noise import dropout
     from seqmodels.wrap import stack
 
-    sizes = [config.embedding] + [config.hidden] * config.layers
-    make = cell_named(config.cell)
-    cells = [make(*size, dtype=config.precision) for size in pairwise(sizes)]
-    noisy = [dropout(cell, outputs=dropout_rate) for cell in cells]
-    symbols = len(extras["vocabulary"]["symbols"])
-    return language_model(stack(*noisy), config.embedding, symbols, tied=config.tied)
+    network, symbols = config.network, len(metadata["vocabulary"]["symbols"])
+    sizes = [config.embedding] + [network.hidden] * network.layers
+    make = cell_named(network.cell)
+    layers = [
+        dropout(make(*size, dtype=config.precision), outputs=rates.get("dropout", 0.0))
+        for size in pairwise(sizes)
+    ]
+    return recurrent_language_model(stack(*layers), config.embedding, symbols, tied=config.tied)
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Predict the next character; the dropout rate may be swept."""
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict the next character."""
     from seqmodels.models.language.language_model import language_model_task
 
-    return language_model_task(lambda hyper: model(config, extras, hyper.get("dropout", 0.0)))
+    return language_model_task(partial(model, config, metadata))
 
 
-def sample(run: Run, arguments: SampleArguments) -> None:
-    """Write text from where the prime leaves off, the first as it is drawn, then the others."""
-    from seqmodels.data.text.vocabulary import Vocabulary
-    from seqmodels.models.language.writer import write
-
-    vocabulary = Vocabulary.from_dict(run.extras["vocabulary"])
-    if unseen := vocabulary.unknown(arguments.prime):
-        raise UserError(f"--prime: the model never saw {', '.join(map(repr, unseen))}")
-    prime, texts = vocabulary.encode(arguments.prime), [arguments.prime] * arguments.count
-    print(texts[0], end="")
-    options = {name: value for name, value in vars(arguments).items() if name != "prime"}
-    for piece in write(model(run.config, run.extras), run.params, prime, **options):
-        drawn = ["".join(vocabulary.decode(row)) for row in piece.T]
-        print(drawn[0], end="", flush=True)
-        texts = [text + more for text, more in zip(texts, drawn, strict=True)]
-    print("", *texts[1:], sep="\n---\n")
+def bits_and_perplexity(means: dict[str, float]) -> dict[str, float]:
+    """Express the cross-entropy in bits, and as perplexity."""
+    return {"bits": means["nats"] / log(2), "perplexity": exp(means["nats"])}
 
 
-@dataclass(frozen=True)
-class InspectArguments:
-    """What to look at."""
-
-    text: str | None = None
-    """File to read; none: the dev text."""
-
-    read: int = 4000
-    """Characters to read from its beginning."""
-
-    shown: int = 500
-    """Characters to draw, the last of those read."""
+def print_sample(run: Run) -> None:
+    """Print a sample that begins with the most frequent character."""
+    sample(run, SampleArguments(prime=run.metadata["vocabulary"]["symbols"][0]))
 
 
-def inspect(run: Run, arguments: InspectArguments) -> None:
-    """Draw what units do over a text; list those that track position, quotes, indentation."""
-    from seqmodels.data.text.documents import read_documents
-    from seqmodels.data.text.vocabulary import Vocabulary
-    from seqmodels.diagnostics.dynamics import activations as look
-
-    text = read_documents(arguments.text)[0].text if arguments.text else read(run.config).dev
-    tokens = Vocabulary.from_dict(run.extras["vocabulary"]).encode(text := text[: arguments.read])
-    reader = model(run.config, run.extras)
-    states = look.activations(reader.step, run.params, reader.start(run.params, ()), tokens)
-    panels, last = [], slice(-arguments.shown, None)
-    for name, feature in look.features(text).items():
-        best = look.trackers(states, feature)
-        print(f"{name:<18}" + "   ".join(map(str, best)))
-        panels += [(f"{name}: {one}", states[one.part][last, one.unit]) for one in best[:1]]
-    if not panels:
-        raise UserError("--text: nothing changes in it; give more than a word, and --read it")
-    look.draw_activations(text[last], panels, run.directory.path / "activations.png")
-    print(f"drawn in {run.directory.path / 'activations.png'}")
-
-
-EXPERIMENT = Experiment(
-    name="char_generation",
-    config=Config,
-    data=load,
-    task=task,
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("nats"),
-    about=__doc__ or "",
-    hyper=("dropout",),
-    derive=lambda means: {"bits": means["nats"] / log(2), "perplexity": exp(means["nats"])},
-    finish=lambda run: sample(run, SampleArguments(prime=run.extras["vocabulary"]["symbols"][0])),
+    rates=("dropout",),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 8, "length": 16},
-    commands={"sample": (SampleArguments, sample), "inspect": (InspectArguments, inspect)},
+    recipes=RECIPES,
+    commands=(sample, inspect),
+    derive=bits_and_perplexity,
+    finish=print_sample,
 )

@@ -1,153 +1,158 @@
-"""Grades: will I pass this class?  One to one, or many to one, on the same students.
+"""Grades: will a student pass the exam? One-to-one and many-to-one classification.
 
     python -m experiments.grades                         test scores through an LSTM
-    python -m experiments.grades --model features        a few features through a perceptron
-    python -m experiments.grades --model both            the two side by side
+    python -m experiments.grades --model features        three features through an MLP
+    python -m experiments.grades --model both            both
     python -m experiments.grades predict RUN --scores 0.5 0.2 -0.1 --features 1 0.3 0.4
+    python -m experiments.grades errors RUN
 
-The students are made up (data/students.py), so that the accuracy of the best possible answer,
-"best_possible", can be told beside ours.
+The students are generated (students.py), so the accuracy of the Bayes-optimal classifier is known;
+it is reported as "bayes_optimal".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
-from seqmodels.cli import Data, Experiment, Metric, Run
-from seqmodels.commands.arguments import errors_command
+from experiments.grades.recipes import RECIPES
+from seqmodels.cli import Data, FitConfig, Metric, Run, define_experiment
+from seqmodels.commands.error_analysis import errors
 from seqmodels.errors import UserError
-from seqmodels.models.classification.config import ClassifierConfig
+from seqmodels.models.classification.config import CLASSIFIER_TRAINING, ClassifierConfig
 
 
 @dataclass(frozen=True)
-class Config(ClassifierConfig):
-    """Tell who will pass."""
+class Config:
+    """Predict who will pass."""
 
     model: Literal["scores", "features", "both"] = "scores"
-    """What the answer rests on."""
+    """Inputs of the model."""
 
     students: int = 20_000
-    """Made-up students: 80 % to train on, 10 % dev, 10 % test."""
+    """Number of generated students: 80 % train, 10 % dev, 10 % test."""
 
-    hidden: int = 32
-    bidirectional: bool = False
-    pool: tuple[str, ...] = ("last",)
-    head: tuple[int, ...] = (32,)
-    dropout: float = 0.0
-    batch_size: int = 128
-    dispatch: int = 20
+    network: ClassifierConfig = ClassifierConfig(
+        hidden=32, bidirectional=False, pool=("last",), head=(32,), dropout=0.0
+    )
+    training: FitConfig = replace(CLASSIFIER_TRAINING, batch_size=128, dispatch=20)
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
+        """Validate the config."""
         if self.students < 20:
             raise UserError("--students must be 20 or more")
 
 
-def sees(config: Config) -> dict[str, bool]:
-    """What the model is told of a student."""
-    return {"features": config.model != "scores", "scores": config.model != "features"}
+def inputs(config: Config):
+    """Return which inputs the model uses."""
+    from experiments.grades.students import Inputs
+
+    return Inputs(features=config.model != "scores", scores=config.model != "features")
 
 
 def read(config: Config):
-    """Train, dev and test students."""
-    from experiments.grades.students import students
+    """Generate train, dev and test students."""
+    from experiments.grades.students import generate_students
     from seqmodels.data.splits import Splits
 
     sizes = (int(share * config.students) for share in (0.8, 0.1, 0.1))
-    return Splits(*(students(size, seed) for seed, size in enumerate(sizes)))
+    return Splits(*(generate_students(size, seed) for seed, size in enumerate(sizes)))
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The students as they are: all numbers have deviations near one."""
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Return the students without scaling, since all numbers have a deviation near 1."""
     from experiments.grades.students import student_fields
     from seqmodels.data.splits import Splits
     from seqmodels.train.examples import example_data, majority
 
-    fields = Splits(*(student_fields(part, **sees(config)) for part in read(config)))
+    fields = Splits(*(student_fields(part, inputs(config)) for part in read(config)))
     return example_data(
         fields,
-        config,
-        name="made-up students",
+        config.training,
+        name="generated students",
         unit="students",
         baseline=majority(fields),
-        extras={"classes": ["fail", "pass"]},
+        metadata={"classes": ["fail", "pass"]},
         buckets=1,
     )
 
 
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A perceptron over the features, or a recurrence over the scores, with them or without."""
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return an MLP over the features, or a recurrent classifier of the scores."""
     from seqmodels.models.classification.features import feature_classifier
-    from seqmodels.models.recurrent import recurrent_classifier
+    from seqmodels.models.classification.recurrent_classifier import recurrent_classifier
 
-    rate, static = hyper.get("dropout", 0.0), 3 if config.model == "both" else 0
     if config.model == "features":
-        return feature_classifier((3, *config.head, 2), rate)
-    return recurrent_classifier(config, hyper, 1, 2, static=static)
+        return feature_classifier((3, *config.network.head, 2), rates.get("dropout", 0.0))
+    static = 3 if config.model == "both" else 0
+    return recurrent_classifier(config.network, rates, 1, 2, static=static)
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Tell who will pass; the rates may be swept."""
-    from seqmodels.models.classification.classifier import class_measures, classifier_task, weighted
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict who will pass."""
+    from seqmodels.models.classification.task import classifier_task
 
-    def measures(logits, fields, weight):
-        """Likelihood and accuracy, and the accuracy of the best possible answer."""
-        best = weighted(fields["best"], weight)
-        return class_measures(logits, fields, weight) | {"best_possible": best}
+    return classifier_task(partial(model, config, metadata), metrics)
 
-    return classifier_task(lambda hyper: model(config, extras, hyper), measures)
+
+def metrics(logits, fields, weight):
+    """Return likelihood and accuracy, and the accuracy of the Bayes-optimal classifier."""
+    from seqmodels.losses.classification import weighted_sum
+    from seqmodels.models.classification.task import class_metrics
+
+    optimal = weighted_sum(fields["bayes_correct"], weight)
+    return class_metrics(logits, fields, weight) | {"bayes_optimal": optimal}
 
 
 @dataclass(frozen=True)
-class PredictArguments:
-    """A student; all numbers are about 0 for one who just passes, and have a deviation near 1."""
+class StudentArguments:
+    """A student. A typical student at the pass mark has 0 everywhere; deviations are near 1."""
 
     scores: tuple[float, ...] = (0.2, -0.1, 0.3, 0.4)
-    """Test scores, one a week."""
+    """Test scores, one per week."""
 
     features: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Attendance, homework, last grade."""
 
 
-def predict(run: Run, arguments: PredictArguments) -> None:
-    """Print the probability of passing after each test, beside the best possible answer."""
+def predict(run: Run, arguments: StudentArguments) -> None:
+    """Print and draw the probability of passing after each test, with the Bayes-optimal one."""
     import numpy as np
 
-    from experiments.grades.students import MOST, Students, chances
+    from experiments.grades.pictures import draw_pass_probabilities
+    from experiments.grades.students import MAX_TESTS, Students, pass_probabilities
+    from seqmodels.commands.output import print_picture
     from seqmodels.data.ragged import ragged
-    from seqmodels.diagnostics.plots.unfolding import unfolding
+    from seqmodels.models.classification.prefixes import prefix_probabilities
 
-    if not 1 <= len(arguments.scores) <= MOST:
-        raise UserError(f"--scores: give between 1 and {MOST} of them")
+    count = len(arguments.scores)
+    if not 1 <= count <= MAX_TESTS:
+        raise UserError(f"--scores has {count} values; give between 1 and {MAX_TESTS}")
     scores = np.array(arguments.scores, np.float32)[:, None]
     features = np.array(arguments.features, np.float32)
-    judge, count = model(run.config, run.extras, {}), len(scores)
-    found = unfolding(judge, run.params, scores, features)[:, 1]
+    probabilities = prefix_probabilities(run.model, run.params, scores, features)[:, 1]
     beginnings = ragged([scores[:end] for end in range(1, count + 1)])
-    known = Students(np.tile(features, (count, 1)), beginnings, np.zeros(count, bool))
-    best = chances(known, **sees(run.config))
-    for score, ours, possible in zip(arguments.scores, found, best, strict=True):
-        print(f"score {score:>5.2f}   p(pass) {ours:.3f}   at best {possible:.3f}")
+    student = Students(np.tile(features, (count, 1)), beginnings, np.zeros(count, bool))
+    optimal = pass_probabilities(student, inputs(run.config))
+    for score, ours, best in zip(arguments.scores, probabilities, optimal, strict=True):
+        print(f"score {score:>5.2f}   p(pass) {ours:.3f}   Bayes-optimal {best:.3f}")
+    path = run.path / "prediction.png"
+    draw_pass_probabilities(arguments.scores, probabilities, optimal, path)
+    print_picture(path)
 
 
-def shown(config: Config) -> list[str]:
-    """The features and the scores of each dev student."""
-    from experiments.grades.students import described
+def examples(config: Config) -> list[str]:
+    """Return the features and the scores of each dev student."""
+    from experiments.grades.students import describe_students
 
-    return described(read(config).dev)
+    return describe_students(read(config).dev)
 
 
-EXPERIMENT: Experiment = Experiment(
-    name="grades",
-    config=Config,
-    data=load,
-    task=task,
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("accuracy", lower_is_better=False),
-    about=__doc__ or "",
-    hyper=("dropout", "smoothing"),
+    rates=("dropout", "smoothing"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "students": 400},
-    commands={
-        "predict": (PredictArguments, predict),
-        "errors": errors_command(lambda: EXPERIMENT, model, shown),
-    },
+    recipes=RECIPES,
+    commands=(predict, errors),
+    examples=examples,
 )

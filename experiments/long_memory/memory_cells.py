@@ -1,4 +1,4 @@
-"""The recurrences whose memories are compared, by name."""
+"""Cells whose memories are compared, by name."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,17 +16,18 @@ MEMORY_CELLS = CELLS | {"relu": partial(CELLS["rnn"], activation=jax.nn.relu)}
 
 
 def memory_cell(name: str, inputs: int, hidden: int, layers: int = 1, span: int = 0) -> Cell:
-    """Stacked layers; with a ``span`` they begin with memories of up to so many steps."""
+    """Return stacked layers; with a ``span`` their initial memories are up to that many steps."""
     make = slow_lru(span or 100) if name == "lru" else cell_named(name, MEMORY_CELLS)
-    cells = [make(*size) for size in pairwise([inputs] + [hidden] * layers)]
-    held = span and name != "lru"
-    return stack(*(chrono(cell, name, span) if held else cell for cell in cells))
+    cells = [make(*sizes) for sizes in pairwise([inputs] + [hidden] * layers)]
+    if span and name != "lru":
+        cells = [chrono(cell, name, span) for cell in cells]
+    return stack(*cells)
 
 
 def slow_lru(span: int) -> Callable[..., Cell]:
-    """An LRU that forgets, and turns around, within a tenth of the span to ten times as long.
+    """Return an LRU with time constants and periods between a tenth and ten times the span.
 
-    Without, a linear unit forgets within a few steps.
+    With the defaults its units forget within a few steps.
     """
-    ring = {"r_min": max(1 - 10 / span, 0.0), "r_max": 1 - 0.1 / span}
-    return partial(CELLS["lru"], **ring, max_phase=min(10 / span, 2.0) * pi)
+    radii = {"r_min": max(1 - 10 / span, 0.0), "r_max": 1 - 0.1 / span}
+    return partial(CELLS["lru"], **radii, max_phase=min(10 / span, 2.0) * pi)

@@ -1,4 +1,4 @@
-"""English that every Python brings along: the language reference, the licence, the docstrings."""
+"""English text that comes with Python: language reference, license and docstrings."""
 
 import ast
 import sysconfig
@@ -11,25 +11,26 @@ from seqmodels.data.text.python_sources import python_sources
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def reference_texts(sources: int = 2_500_000) -> list[Document]:
-    """The texts, a paragraph a line; docstrings from so many characters of the library's sources.
+def reference_texts(limit: int = 2_500_000) -> list[Document]:
+    """Read the texts, one paragraph per line.
 
-    Some distributors leave the language reference or the licence out.
+    Docstrings are taken from the first ``limit`` characters of the library's sources. Some
+    distributors omit the language reference or the license.
     """
-    documents = [*_topics(), *_licence(), *_docstrings(sources)]
-    return [Document(name, paragraphs(text)) for name, text in documents]
+    documents = [*_language_reference(), *_license(), *_docstrings(limit)]
+    return [Document(name, join_paragraphs(text)) for name, text in documents]
 
 
-def paragraphs(text: str) -> str:
-    """Lines joined up to the next empty one.
+def join_paragraphs(text: str) -> str:
+    """Put each paragraph on one line.
 
-    >>> paragraphs("one\\n  two\\n\\nthree")
+    >>> join_paragraphs("one\\n  two\\n\\nthree")
     'one two\\nthree'
     """
     return "\n".join(" ".join(part.split()) for part in text.split("\n\n") if part.strip())
 
 
-def _topics() -> Iterator[Document]:
+def _language_reference() -> Iterator[Document]:
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -38,14 +39,14 @@ def _topics() -> Iterator[Document]:
         yield Document(f"topics/{name}", text)
 
 
-def _licence() -> Iterator[Document]:
+def _license() -> Iterator[Document]:
     file = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     if file.is_file():
         yield Document(file.name, read_text(file))
 
 
-def _docstrings(sources: int) -> Iterator[Document]:
-    for name, text in python_sources(sources):
+def _docstrings(limit: int) -> Iterator[Document]:
+    for name, text in python_sources(limit):
         nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, DOCUMENTED)]
-        if found := "\n\n".join(filter(None, map(ast.get_docstring, nodes))):
-            yield Document(name, found)
+        if docstrings := "\n\n".join(filter(None, map(ast.get_docstring, nodes))):
+            yield Document(name, docstrings)

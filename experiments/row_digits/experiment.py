@@ -1,150 +1,153 @@
-"""Row digits: an image is read as a sequence, row by row or pixel by pixel, and named at the end.
+"""Row digits: classify an image that is read row by row or pixel by pixel.
 
     python -m experiments.row_digits                        scikit-learn's 8 x 8 digits, by rows
     python -m experiments.row_digits --data FOLDER          MNIST's idx files
-    python -m experiments.row_digits --order permuted       its pixels in an order drawn once
-    python -m experiments.row_digits predict RUN 7          the answer to a test image, row by row
+    python -m experiments.row_digits --order permuted       pixels in one random order
+    python -m experiments.row_digits predict RUN 7          predictions for a test image, by step
     python -m experiments.row_digits errors RUN
 
 Le, Jaitly and Hinton (2015), "A simple way to initialize recurrent networks of rectified linear
-units", for the two orders of pixels.
+units", introduced the two orders of pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from seqmodels.cli import Baseline, Data, Experiment, Metric, Run
-from seqmodels.commands.arguments import errors_command
+from experiments.row_digits.recipes import RECIPES
+from seqmodels.cli import Baseline, Data, Metric, Run, define_experiment
+from seqmodels.commands.error_analysis import errors
 from seqmodels.errors import UserError
-from seqmodels.models.classification.config import ClassifierConfig
+from seqmodels.models.classification.config import CLASSIFIER_TRAINING, ClassifierConfig
+from seqmodels.train.config import FitConfig
 
 
 @dataclass(frozen=True)
-class Config(ClassifierConfig):
-    """Name the digit in an image."""
+class Config:
+    """Classify images of digits."""
 
     data: str | None = None
-    """Folder with the four idx files of MNIST; none: the digits of scikit-learn."""
+    """Folder with the four idx files of MNIST; by default scikit-learn's digits."""
 
     order: Literal["rows", "pixels", "permuted"] = "rows"
-    """What a step of the sequence is: a row, a pixel, a pixel in an order drawn once."""
+    """Steps of the sequence: rows, pixels, or pixels in one random order."""
 
     shift: int = 0
-    """Pixels by which training moves an image, at most."""
+    """Maximum number of pixels by which training shifts an image in each direction."""
 
-    cell: str = "gru"
-    hidden: int = 64
-    evaluate_every: int = 150
-    dispatch: int = 10
+    network: ClassifierConfig = ClassifierConfig(cell="gru", hidden=64)
+    training: FitConfig = replace(CLASSIFIER_TRAINING, evaluate_every=150, dispatch=10)
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
+        """Validate the config."""
         if self.shift < 0:
-            raise UserError("--shift must be 0 or more")
+            raise UserError(f"--shift must be 0 or more, not {self.shift}")
 
 
 def read(config: Config):
-    """Train, dev and test images."""
-    from seqmodels.data.images.digits import digits, read_images
+    """Read train, dev and test images."""
+    from seqmodels.data.images.digits import read_mnist, sklearn_digits
 
-    return read_images(config.data) if config.data else digits()
+    return read_mnist(config.data) if config.data else sklearn_digits()
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """Batches of images; the model makes sequences of them."""
-    from seqmodels.data.images.digits import nearest_mean, shifts
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Batch the images; the model converts them to sequences."""
+    from experiments.row_digits.nearest_mean import nearest_mean_accuracy
+    from seqmodels.data.images.shifts import random_shifts
     from seqmodels.data.splits import Splits
     from seqmodels.train.examples import example_data
 
     parts = read(config)
-    if extras is None:
+    shape = parts.train.pixels.shape[1:]
+    if metadata is None:
         classes = [str(number) for number in range(int(parts.train.label.max()) + 1)]
-        extras = {"classes": classes, "shape": parts.train.pixels.shape[1:]}
-    if list(extras["shape"]) != list(parts.train.pixels.shape[1:]):
-        size = " x ".join(map(str, extras["shape"]))
-        raise UserError(f"--data {config.data}: the images are not {size} as those of the run")
+        metadata = {"classes": classes, "shape": shape}
+    if list(metadata["shape"]) != list(shape):
+        size, trained = (" x ".join(map(str, each)) for each in (shape, metadata["shape"]))
+        raise UserError(
+            f"--data {config.data}: the images are {size}, but the run was trained on {trained}"
+        )
     return example_data(
         Splits(*({"x": part.pixels, "label": part.label} for part in parts)),
-        config,
+        config.training,
         name=config.data or "scikit-learn's digits",
         unit="images",
-        baseline=Baseline(nearest_mean(parts.train, parts.dev), "the nearest mean image"),
-        extras=extras,
-        augment=shifts(config.shift) if config.shift else None,
+        baseline=Baseline(nearest_mean_accuracy(parts.train, parts.dev), "nearest mean image, dev"),
+        metadata=metadata,
+        augment=random_shifts(config.shift) if config.shift else None,
     )
 
 
-def recurrence(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A recurrence over the steps of an image."""
-    from seqmodels.models.recurrent import recurrent_classifier
+def sequence_model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return a recurrent classifier of the steps of an image."""
+    from seqmodels.models.classification.recurrent_classifier import recurrent_classifier
 
-    width = extras["shape"][1] if config.order == "rows" else 1
-    return recurrent_classifier(config, hyper, width, len(extras["classes"]))
-
-
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """The recurrence over images as they come."""
-    from experiments.row_digits.pixels import of_images
-
-    return of_images(recurrence(config, extras, hyper), config.order)
+    width = metadata["shape"][1] if config.order == "rows" else 1
+    return recurrent_classifier(config.network, rates, width, len(metadata["classes"]))
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Name the digit; the rates may be swept."""
-    from seqmodels.models.classification.classifier import classifier_task
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return the recurrent classifier, applied to images."""
+    from experiments.row_digits.image_steps import on_images
 
-    return classifier_task(lambda hyper: model(config, extras, hyper))
+    return on_images(sequence_model(config, metadata, rates), config.order)
+
+
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict the digit."""
+    from seqmodels.models.classification.task import classifier_task
+
+    return classifier_task(partial(model, config, metadata))
 
 
 @dataclass(frozen=True)
-class PredictArguments:
-    """Which image to name."""
+class ImageArguments:
+    """Which image to classify."""
 
     image: Positional[int]
-    """Its number in the test part, from 0."""
+    """Index of the image in the test split, from 0."""
 
 
-def predict(run: Run, arguments: PredictArguments) -> None:
-    """Print the likeliest digits after each step, and draw how the answer unfolds."""
+def predict(run: Run, arguments: ImageArguments) -> None:
+    """Print the most likely digits after each step, and draw all probabilities."""
     import numpy as np
 
-    from experiments.row_digits.pixels import sequence
-    from seqmodels.diagnostics.plots.unfolding import draw_unfolding, unfolding
+    from experiments.row_digits.image_steps import image_steps
+    from experiments.row_digits.pictures import draw_prediction
+    from seqmodels.commands.output import print_picture
+    from seqmodels.models.classification.prefixes import prefix_probabilities
 
-    test, classes = read(run.config).test, run.extras["classes"]
+    test, classes = read(run.config).test, run.metadata["classes"]
     if not 0 <= arguments.image < len(test.label):
-        raise UserError(f"{arguments.image}: give a number from 0 to {len(test.label) - 1}")
-    steps = np.asarray(sequence(test.pixels[arguments.image][None], run.config.order))[0]
-    found = unfolding(recurrence(run.config, run.extras, {}), run.params, steps)
-    shown = range(0, len(steps), -(-len(steps) // 28))
-    for step in shown:
+        raise UserError(f"image {arguments.image}: give a number from 0 to {len(test.label) - 1}")
+    image = test.pixels[arguments.image]
+    steps = np.asarray(image_steps(image[None], run.config.order))[0]
+    network = sequence_model(run.config, run.metadata, {})
+    probabilities = prefix_probabilities(network, run.params, steps)
+    for step in range(0, len(steps), -(-len(steps) // 28)):
         brightness = "".join(" .:-=+*#%@"[int(9.99 * value)] for value in steps[step])
-        best = np.argsort(-found[step])[:3]
-        print(f"{brightness}  " + "  ".join(f"{classes[i]} {found[step, i]:.3f}" for i in best))
+        best = np.argsort(-probabilities[step])[:3]
+        likely = "  ".join(f"{classes[i]} {probabilities[step, i]:.3f}" for i in best)
+        print(f"{brightness}  {likely}")
     print(f"label {classes[test.label[arguments.image]]}")
-    found, names = found[shown], [str(step + 1) for step in shown]
-    draw_unfolding(names, found, classes, run.directory.path / "prediction.png")
-    print(f"drawn in {run.directory.path / 'prediction.png'}")
+    draw_prediction(image, probabilities, classes, run.path / "prediction.png")
+    print_picture(run.path / "prediction.png")
 
 
-EXPERIMENT: Experiment = Experiment(
-    name="row_digits",
-    config=Config,
-    data=load,
-    task=task,
+def examples(config: Config) -> list[str]:
+    """Return the names of the dev images."""
+    return [f"dev image {number}" for number in range(len(read(config).dev.label))]
+
+
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("accuracy", lower_is_better=False),
-    about=__doc__ or "",
-    hyper=("dropout", "smoothing"),
+    rates=("dropout", "smoothing"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8},
-    commands={
-        "predict": (PredictArguments, predict),
-        "errors": errors_command(
-            lambda: EXPERIMENT,
-            model,
-            lambda config: [f"dev image {number}" for number in range(len(read(config).dev.label))],
-        ),
-    },
+    recipes=RECIPES,
+    commands=(predict, errors),
+    examples=examples,
 )

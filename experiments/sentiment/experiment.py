@@ -1,153 +1,173 @@
-"""Sentiment: does a text praise or blame?  Words to one probability.
+"""Sentiment: is a text positive or negative? Words in, one probability out.
 
-    python -m experiments.sentiment                     made-up reviews in which order decides
-    python -m experiments.sentiment --model bag         the same for a model that knows no order
-    python -m experiments.sentiment --data FOLDER       SST-2, GLUE, IMDB, MR, or a table (CSV)
+    python -m experiments.sentiment                     generated reviews; word order matters
+    python -m experiments.sentiment --model bag         the same without word order
+    python -m experiments.sentiment --data FOLDER       SST-2, GLUE, IMDB, MR, or a CSV table
     python -m experiments.sentiment predict RUN "the food was good , not bad at all"
     python -m experiments.sentiment errors RUN
 
-Of the made-up reviews, accuracy is measured on the texts of each kind that data/reviews.py names.
+For generated reviews, accuracy is also reported for each property in reviews.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
-from tyro.conf import Positional
-
-from seqmodels.cli import Data, Experiment, Metric, Run
-from seqmodels.commands.arguments import errors_command
+from experiments.sentiment.recipes import RECIPES
+from seqmodels.cli import Baseline, Data, Metric, Run, define_experiment
+from seqmodels.commands.error_analysis import errors
+from seqmodels.commands.text import TextArguments
+from seqmodels.data.text.config import TextConfig
 from seqmodels.errors import UserError
-from seqmodels.models.classification.config import TextConfig
+from seqmodels.models.classification.config import CLASSIFIER_TRAINING, ClassifierConfig
+from seqmodels.train.config import FitConfig, check_at_least_one
 
 
 @dataclass(frozen=True)
-class Config(TextConfig):
-    """Tell praise from blame."""
+class Config:
+    """Classify a text as negative or positive."""
+
+    data: str | None = None
+    """Folder or table of labelled texts; by default generated reviews."""
 
     reviews: int = 40_000
-    """Made-up reviews."""
+    """Number of generated reviews."""
 
     model: Literal["recurrent", "bag", "window", "unshared"] = "recurrent"
-    """A recurrence; or the mean of the words, the last few words, weights for every place."""
+    """Recurrent network, mean of the word vectors, last words, or separate weights per position."""
 
     window: int = 6
-    """Last words that the window model sees."""
+    """Number of last words that the window model reads."""
 
     places: int = 44
-    """First words that the model without shared weights sees; no training review is longer."""
+    """Number of first words that the unshared model reads."""
 
-    hidden: int = 32
-    embedding: int = 32
-    steps: int = 1000
-    evaluate_every: int = 250
+    text: TextConfig = TextConfig(embedding=32)
+    network: ClassifierConfig = ClassifierConfig(hidden=32)
+    training: FitConfig = replace(CLASSIFIER_TRAINING, steps=1000, evaluate_every=250)
+
+    def check(self) -> None:
+        """Validate the config."""
+        check_at_least_one(self, "reviews", "window", "places")
 
 
 def read(config: Config):
-    """Train, dev and test examples."""
-    from experiments.sentiment.reviews import reviews
+    """Read or generate train, dev and test examples."""
+    from experiments.sentiment.reviews import generate_reviews
     from seqmodels.data.text.labelled import Columns, read_labelled
 
-    columns = Columns(config.text_columns, config.label_columns)
-    found = config.data and read_labelled(config.data, columns, config.dev_share)
-    return found or reviews(config.reviews)
+    if config.data is None:
+        return generate_reviews(config.reviews)
+    columns = Columns(config.text.text_columns, config.text.label_columns)
+    return read_labelled(config.data, columns, config.text.dev_share)
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The texts as numbers; of made-up reviews also their properties."""
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Encode the texts; generated reviews also have their properties as a field."""
     from experiments.sentiment.reviews import review_properties
-    from seqmodels.models.classification.texts import check_vectors, text_data
+    from seqmodels.data.splits import Splits
+    from seqmodels.data.text.labelled_fields import text_fields, text_metadata
+    from seqmodels.models.classification.bags import logistic_accuracy
+    from seqmodels.models.classification.text_embedding import check_vectors
+    from seqmodels.train.examples import example_data
 
-    check_vectors(config)
-    more = {} if config.data else {"more": review_properties}
-    data = text_data(config, extras, read(config), "made-up reviews", **more)
-    if (count := len(data.extras["classes"])) != 2:
+    check_vectors(config.text)
+    parts = read(config)
+    metadata = metadata or text_metadata(parts.train, config.text)
+    if (count := len(metadata["classes"])) != 2:
         other = "python -m experiments.categories"
-        raise UserError(f"--data {config.data} has {count} classes, not 2: use {other}")
-    return data
+        raise UserError(f"--data {config.data} has {count} classes, not 2; use {other}")
+    fields = Splits(*(text_fields(part, metadata, config.text) for part in parts))
+    if config.data is None:
+        fields = Splits(*(f | review_properties(p) for f, p in zip(fields, parts, strict=True)))
+    accuracy = logistic_accuracy(fields.train, fields.dev)
+    return example_data(
+        fields,
+        config.training,
+        name=config.data or "generated reviews",
+        unit="texts",
+        baseline=Baseline(accuracy, f"logistic regression on the {config.text.symbols}, dev"),
+        metadata=metadata,
+    )
 
 
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A recurrence over the words, or one of the three models that lack something."""
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return a recurrent classifier, or one of three models that ignore part of the input."""
     from seqmodels.models.classification import bags
-    from seqmodels.models.classification.texts import text_embedding
-    from seqmodels.models.recurrent import recurrent_classifier
+    from seqmodels.models.classification.recurrent_classifier import recurrent_classifier
+    from seqmodels.models.classification.text_embedding import text_embedding
 
-    embedding, size = text_embedding(config, extras), config.embedding
+    embedding = text_embedding(config.text, metadata)
+    size, hidden = config.text.embedding, config.network.hidden
     if config.model == "bag":
-        return bags.bag_of_words(embedding, (size, config.hidden, 2))
+        return bags.bag_of_words(embedding, (size, hidden, 2))
     if config.model == "window":
-        return bags.last_words(embedding, config.window, (size, config.hidden, 2))
+        return bags.last_words(embedding, config.window, (size, hidden, 2))
     if config.model == "unshared":
-        symbols = len(extras["vocabulary"]["symbols"])
-        return bags.unshared_words(symbols, config.places, (config.hidden, 2))
-    rate = hyper.get("symbol_dropout", 0.0)
-    return recurrent_classifier(config, hyper, size, 2, embedding=embedding, step_dropout=rate)
+        symbols = len(metadata["vocabulary"]["symbols"])
+        return bags.unshared_words(symbols, config.places, (hidden, 2))
+    rate = rates.get("symbol_dropout", 0.0)
+    return recurrent_classifier(
+        config.network, rates, size, 2, embedding=embedding, step_dropout=rate
+    )
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Tell praise from blame; the rates may be swept."""
-    from seqmodels.models.classification.classifier import classifier_task
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict the class."""
+    from seqmodels.models.classification.task import classifier_task
 
-    return classifier_task(lambda hyper: model(config, extras, hyper), measures)
+    return classifier_task(partial(model, config, metadata), metrics)
 
 
-def measures(logits, fields, weight):
-    """Likelihood and accuracy, and of made-up reviews the accuracy on those with each property."""
+def metrics(logits, fields, weight):
+    """Return likelihood and accuracy; for generated reviews also the accuracy by property."""
     from experiments.sentiment.reviews import PROPERTIES
-    from seqmodels.models.classification.classifier import class_measures, hits, weighted
+    from seqmodels.losses.classification import is_correct, weighted_sum
+    from seqmodels.models.classification.task import class_metrics
 
-    found = class_measures(logits, fields, weight)
+    found = class_metrics(logits, fields, weight)
     for number, name in enumerate(PROPERTIES if "properties" in fields else ()):
         has = fields["properties"][:, number] * weight
-        found[name] = weighted(hits(logits, fields["label"]), has)
+        found[name] = weighted_sum(is_correct(logits, fields["label"]), has)
     return found
 
 
-@dataclass(frozen=True)
-class PredictArguments:
-    """What to judge."""
-
-    text: Positional[str]
-    """The text."""
-
-
-def predict(run: Run, arguments: PredictArguments) -> None:
-    """Print the probability that a text praises, and draw it as it changes with each word."""
+def predict(run: Run, arguments: TextArguments) -> None:
+    """Print the probability of the second class after each word, and draw it."""
+    from seqmodels.commands.output import print_picture
     from seqmodels.data.text.labelled import Example
-    from seqmodels.data.text.labelled_fields import SYMBOLS
+    from seqmodels.data.text.labelled_fields import SPLITTERS, text_fields
     from seqmodels.data.text.vocabulary import Vocabulary
-    from seqmodels.diagnostics.plots.unfolding import draw_unfolding, unfolding
-    from seqmodels.models.classification.texts import fields_of
+    from seqmodels.diagnostics.plots.probability_curves import draw_probability_curves
+    from seqmodels.models.classification.prefixes import prefix_probabilities
 
-    config, classes = run.config, run.extras["classes"]
-    text = SYMBOLS[config.symbols](arguments.text)[: config.max_symbols]
-    if not text:
-        raise UserError("the text is empty: give some words")
-    if unseen := Vocabulary.from_dict(run.extras["vocabulary"]).unknown(text):
-        print(f"never seen in training: {' '.join(unseen)}")
+    config, classes = run.config.text, run.metadata["classes"]
+    symbols = SPLITTERS[config.symbols](arguments.text)[: config.max_symbols]
+    if not symbols:
+        raise UserError("the text is empty; give at least one word")
+    if unknown := Vocabulary.from_dict(run.metadata["vocabulary"]).unknown(symbols):
+        print(f"not in the vocabulary: {' '.join(unknown)}")
     example = Example(arguments.text, classes[0])
-    sequence = fields_of(config, run.extras, [example])["x"].values
-    found = unfolding(model(config, run.extras, {}), run.params, sequence)
-    for word, probability in zip(text, found[:, 1], strict=True):
-        print(f"{probability:.3f} {'#' * round(30 * probability):<30} {word}")
-    print(f"p({classes[1]}) = {found[-1, 1]:.4f}")
-    draw_unfolding(text, found, classes, run.directory.path / "prediction.png")
-    print(f"drawn in {run.directory.path / 'prediction.png'}")
+    sequence = text_fields([example], run.metadata, config)["x"].values
+    probabilities = prefix_probabilities(run.model, run.params, sequence)
+    for symbol, probability in zip(symbols, probabilities[:, 1], strict=True):
+        print(f"{probability:.3f} {'#' * round(30 * probability):<30} {symbol}")
+    print(f"p({classes[1]}) = {probabilities[-1, 1]:.4f}")
+    draw_probability_curves(symbols, probabilities, classes, run.path / "prediction.png")
+    print_picture(run.path / "prediction.png")
 
 
-EXPERIMENT: Experiment = Experiment(
-    name="sentiment",
-    config=Config,
-    data=load,
-    task=task,
+def examples(config: Config) -> list[str]:
+    """Return the texts of the dev split."""
+    return [example.text for example in read(config).dev]
+
+
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("accuracy", lower_is_better=False),
-    about=__doc__ or "",
-    hyper=("dropout", "symbol_dropout", "smoothing"),
+    rates=("dropout", "symbol_dropout", "smoothing"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "embedding": 8, "reviews": 1000},
-    commands={
-        "predict": (PredictArguments, predict),
-        "errors": errors_command(
-            lambda: EXPERIMENT, model, lambda config: [e.text for e in read(config).dev]
-        ),
-    },
+    recipes=RECIPES,
+    commands=(predict, errors),
+    examples=examples,
 )

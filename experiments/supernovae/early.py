@@ -1,27 +1,36 @@
-"""How good the answers to light curves are so many days after the first detection."""
+"""Scores of a classifier on light curves that end a number of days after their detection."""
 
 from typing import Any, NamedTuple
 
-from experiments.supernovae.augment import first_days
-from seqmodels.data.augmentation import changes
-from seqmodels.diagnostics.errors.mistakes import against_rest, answers, area_under_roc
+from experiments.supernovae.augment import end_after_detection
+from seqmodels.data.augmentation import sequence_augmentation
+from seqmodels.diagnostics.errors.predictions import (
+    area_under_roc,
+    collect_predictions,
+    one_against_rest,
+)
 from seqmodels.errors import UserError
 from seqmodels.models.classification.classifier import Classifier
-from seqmodels.train.examples import augmented
+from seqmodels.train.examples import augment_batches
 from seqmodels.types import Params
 
 
-class Scores(NamedTuple):
-    """Of a classifier whose last class matters most."""
+class EarlyScores(NamedTuple):
+    """Scores of all types, and of type Ia, the last class, against the rest."""
 
     accuracy: float
-    last: float  # accuracy of the last class against the rest
-    area: float  # under the ROC curve of the last class
+    accuracy_of_ia: float
+    area_under_roc: float
 
 
-def early_scores(model: Classifier, params: Params, batches: Any, days: float) -> Scores:
-    """Scores on curves that end so many days after the first detection."""
+def early_scores(model: Classifier, params: Params, batches: Any, days: float) -> EarlyScores:
+    """Score curves that end this number of days after their detection."""
     if not days >= 0:
-        raise UserError(f"--days {days} must be 0 or more")
-    found = answers(model, params, augmented(batches, changes(first_days(days)), 0))
-    return Scores(1 - found.error, 1 - against_rest(found, -1).error, area_under_roc(found, -1))
+        raise UserError(f"--days must be 0 or more, not {days}")
+    truncated = augment_batches(batches, sequence_augmentation(end_after_detection(days)), 0)
+    predictions = collect_predictions(model, params, truncated)
+    return EarlyScores(
+        1 - predictions.error,
+        1 - one_against_rest(predictions, -1).error,
+        area_under_roc(predictions, -1),
+    )

@@ -1,96 +1,105 @@
-"""Supernovae: of which type is it?  Light in four bands on irregular nights to a type.
+"""Supernovae: classify light curves, measured in four bands on irregular nights, by type.
 
-    python -m experiments.supernovae                       made-up light curves
-    python -m experiments.supernovae --data FOLDER         the challenge of 2010, .DAT or packed
-    python -m experiments.supernovae --data FOLDER --share 0 --farther 0.8
-    python -m experiments.supernovae score RUN --days 0 5 20    accuracy, area under the ROC curve
+    python -m experiments.supernovae                          generated light curves
+    python -m experiments.supernovae --data FOLDER            the challenge of 2010
+    python -m experiments.supernovae predict RUN              probabilities after each night
+    python -m experiments.supernovae score RUN --days 0 5 20  scores on these days
+    python -m experiments.supernovae errors RUN
 
-Charnock and Moss (2017), "Deep recurrent neural networks for supernovae classification".  For early
-answers train a causal network on curves that end early: --no-bidirectional --beginning 0.1.
+Charnock and Moss (2017), "Deep recurrent neural networks for supernovae classification". For early
+predictions, train a causal network on truncated curves: --no-bidirectional --beginning 0.1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from seqmodels.cli import Data, Experiment, Metric, Run
-from seqmodels.commands.arguments import errors_command
+from experiments.supernovae.commands import predict, score
+from experiments.supernovae.recipes import RECIPES
+from seqmodels.cli import Data, Metric, define_experiment
+from seqmodels.commands.error_analysis import errors
 from seqmodels.errors import UserError
-from seqmodels.models.classification.config import ClassifierConfig
-from seqmodels.train.config import at_least_one
+from seqmodels.models.classification.config import CLASSIFIER_TRAINING, ClassifierConfig
+from seqmodels.train.config import FitConfig, check_at_least_one, check_fractions
 
 
 @dataclass(frozen=True)
-class Config(ClassifierConfig):
-    """Tell the type of a supernova from its light curve."""
+class Config:
+    """Classify the light curves of supernovae."""
 
     data: str | None = None
-    """Folder with the challenge's .DAT files, or lightcurves.npz; none: made-up light curves."""
+    """Folder with the challenge's .DAT files or lightcurves.npz; by default generated curves."""
 
     curves: int = 3000
-    """Made-up light curves."""
+    """Number of generated light curves."""
 
     types: Literal[2, 3] = 2
-    """Type Ia against the rest, or the three types Ia, Ibc and II."""
+    """Number of types: Ia and other, or II, Ibc and Ia."""
 
     redshift: bool = True
-    """Tell the network the redshift of the host galaxy, as photometry has it."""
+    """Use the photometric redshift of the host galaxy as an input."""
 
     share: float = 0.5
-    """Share of the curves to train on; 0: those whose type a spectrum told, few and bright."""
+    """Fraction of the curves to train on; 0 takes those of spectroscopic type, few and bright."""
 
     split: int = 0
     """Seed of the split."""
 
     dev_share: float = 0.05
-    """Share of the training curves that is held out as dev."""
+    """Fraction of the training curves to hold out as dev."""
 
     thin: float = 0.0
-    """Training loses up to this share of the nights of a curve."""
+    """Training drops up to this fraction of the nights of a curve."""
 
     fainter: float = 1.0
-    """Training sees errors up to so many times as large, with noise to match."""
+    """Training scales the errors by up to this factor and adds noise accordingly."""
 
     farther: float = 0.0
-    """Training moves half of the curves up to so much larger redshifts."""
+    """Training increases the redshift of half of the curves by up to this much."""
 
     beginning: float = 1.0
-    """Training sees curves that end early, after this share of their nights or more."""
+    """Training truncates curves to this fraction of their nights or more."""
 
     buckets: int = 3
-    """Lengths that curves are padded to; each costs a compilation."""
+    """Number of lengths to which curves are padded; each is compiled separately."""
 
-    layers: int = 2
-    hidden: int = 64
-    batch_size: int = 128
-    steps: int = 1200
-    evaluate_every: int = 300
-    dropout: float = 0.05
-    warmup_steps: float = 50.0
+    network: ClassifierConfig = ClassifierConfig(layers=2, hidden=64, dropout=0.05)
+    training: FitConfig = replace(
+        CLASSIFIER_TRAINING,
+        batch_size=128,
+        steps=1200,
+        evaluate_every=300,
+        optimizer=replace(CLASSIFIER_TRAINING.optimizer, warmup_steps=50.0),
+    )
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
-        at_least_one(self, "curves", "buckets")
-        if not (0 <= self.share < 1 and 0 < self.dev_share < 1 and 0 <= self.thin < 1):
-            raise UserError("--share, --dev-share and --thin must lie between 0 and 1")
-        if not (self.fainter >= 1 and self.farther >= 0 and 0 < self.beginning <= 1):
-            raise UserError("--fainter must be 1 or more, --farther 0 or more, --beginning a share")
+        """Validate the config."""
+        check_at_least_one(self, "curves", "buckets")
+        check_fractions(self, "share", "dev_share", "thin")
+        if self.dev_share == 0:
+            raise UserError("--dev-share must be above 0")
+        if not self.fainter >= 1:
+            raise UserError(f"--fainter must be 1 or more, not {self.fainter}")
+        if not self.farther >= 0:
+            raise UserError(f"--farther must be 0 or more, not {self.farther}")
+        if not 0 < self.beginning <= 1:
+            raise UserError(f"--beginning must be above 0 and at most 1, not {self.beginning}")
 
 
 def read(config: Config):
-    """Train, dev and test curves."""
-    from experiments.supernovae.files import read_light_curves, split_curves
-    from experiments.supernovae.simulate import simulated
+    """Read or generate train, dev and test curves."""
+    from experiments.supernovae.files import read_light_curves
+    from experiments.supernovae.light_curves import split_curves
+    from experiments.supernovae.simulate import simulate
 
-    curves = read_light_curves(config.data) if config.data else simulated(config.curves)
+    curves = read_light_curves(config.data) if config.data else simulate(config.curves)
     return split_curves(curves, config.share, config.dev_share, config.split)
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The nights of each part; the training part is changed anew in every step."""
-    from experiments.supernovae.augment import training_changes
-    from experiments.supernovae.files import curve_fields
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Batch the nights of each split; training curves change in every step."""
+    from experiments.supernovae.augment import training_augmentation
+    from experiments.supernovae.light_curves import curve_fields
     from seqmodels.data.splits import Splits
     from seqmodels.train.examples import example_data, majority
 
@@ -98,99 +107,48 @@ def load(config: Config, extras: dict[str, Any] | None) -> Data:
     fields = Splits(*(curve_fields(part, classes) for part in read(config)))
     return example_data(
         fields,
-        config,
-        name=config.data or "made-up light curves",
+        config.training,
+        name=config.data or "generated light curves",
         unit="curves",
         baseline=majority(fields),
-        extras={"classes": classes},
+        metadata={"classes": classes},
         buckets=config.buckets,
-        augment=training_changes(config.farther, config.fainter, config.thin, config.beginning),
+        augment=training_augmentation(
+            config.farther, config.fainter, config.thin, config.beginning
+        ),
     )
 
 
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """A recurrence over the nights."""
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return a recurrent classifier of the nights, without dropout on the measurements."""
     from experiments.supernovae.features import night_features
-    from seqmodels.models.recurrent import recurrent_classifier
+    from seqmodels.models.classification.recurrent_classifier import recurrent_classifier
 
     features, size = night_features(config.redshift)
-    classes = len(extras["classes"])
-    return recurrent_classifier(config, hyper, size, classes, measured=True, embedding=features)
+    classes = len(metadata["classes"])
+    return recurrent_classifier(
+        config.network, rates, size, classes, keep_inputs=True, embedding=features
+    )
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Name the type; the rates may be swept."""
-    from seqmodels.models.classification.classifier import classifier_task
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict the type."""
+    from seqmodels.models.classification.task import classifier_task
 
-    return classifier_task(lambda hyper: model(config, extras, hyper))
-
-
-@dataclass(frozen=True)
-class ScoreArguments:
-    """Which curves, and when."""
-
-    days: tuple[float, ...] = ()
-    """Days since the first detection, after which a curve ends; none: whole curves."""
-
-    dev: bool = False
-    """The dev curves, to choose by, in place of the test curves."""
+    return classifier_task(partial(model, config, metadata))
 
 
-def score(run: Run, arguments: ScoreArguments) -> None:
-    """Accuracy, that of Ia against the rest, the area under its ROC curve; --days is also drawn."""
-    from experiments.supernovae.early import early_scores
-    from seqmodels.diagnostics.plots.course import draw_scores
-
-    judge, data = model(run.config, run.extras, {}), load(run.config, run.extras)
-    rows, part = [], data.dev if arguments.dev else data.test
-    for days in arguments.days or (float("inf"),):
-        rows.append((days, *early_scores(judge, run.params, part, days)))
-        print("day {:>6.1f}  accuracy {:.4f}  Ia {:.4f}  AUC {:.4f}".format(*rows[-1]))
-    if arguments.days:
-        path = run.directory.path / "early.png"
-        draw_scores(rows, ("accuracy", "Ia or not", "AUC"), "days since detection", path)
-        print(f"drawn in {path}")
+def examples(config: Config) -> list[str]:
+    """Return the names of the dev curves."""
+    return read(config).dev.names
 
 
-@dataclass(frozen=True)
-class PredictArguments:
-    """Which supernova."""
-
-    name: str | None = None
-    """Its name (SNID); none: the first of the test part."""
-
-
-def predict(run: Run, arguments: PredictArguments) -> None:
-    """Print the probability of each type, and draw it below the light curve as it unfolds."""
-    from experiments.supernovae.files import DAY
-    from experiments.supernovae.pictures import draw_bands
-    from seqmodels.diagnostics.plots.course import draw_course
-    from seqmodels.diagnostics.plots.unfolding import unfolding
-
-    test, classes = read(run.config).test, run.extras["classes"]
-    name = arguments.name or test.names[0]
-    values, kind = test.one(row := test.row(name)), test.kinds[row]
-    found = unfolding(model(run.config, run.extras, {}), run.params, values)
-    for label, chance in zip(classes, found[-1], strict=True):
-        print(f"{chance:.4f}  {label}")
-    print(f"{name} is of type {kind}")
-    upper, path = partial(draw_bands, nights=values), run.directory.path / "prediction.png"
-    draw_course(upper, values[:, DAY], found, classes, "days since the first night", path)
-    print(f"drawn in {path}")
-
-
-EXPERIMENT: Experiment = Experiment(
-    name="supernovae",
-    config=Config,
-    data=load,
-    task=task,
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("accuracy", lower_is_better=False),
-    about=__doc__ or "",
-    hyper=("dropout", "smoothing"),
+    rates=("dropout", "smoothing"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "curves": 200, "buckets": 1},
-    commands={
-        "score": (ScoreArguments, score),
-        "predict": (PredictArguments, predict),
-        "errors": errors_command(lambda: EXPERIMENT, model, lambda config: read(config).dev.names),
-    },
+    recipes=RECIPES,
+    commands=(score, predict, errors),
+    examples=examples,
 )

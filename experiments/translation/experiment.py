@@ -1,9 +1,9 @@
 """Translation: one sequence to another, with and without attention.
 
-    python -m experiments.translation                       made-up English into French
+    python -m experiments.translation                       generated English into French
     python -m experiments.translation --attention none      the same from the final state alone
     python -m experiments.translation --attention none --context     a summary at every step
-    python -m experiments.translation --data FOLDER --languages de en      files as Multi30k has
+    python -m experiments.translation --data FOLDER --languages de en      files as in Multi30k
     python -m experiments.translation --data fra-eng.zip --max-length 10   Tatoeba
     python -m experiments.translation translate RUN "the black cat sleeps ."
     python -m experiments.translation attend RUN "the black cat sleeps ."
@@ -11,157 +11,146 @@
 Sutskever et al. (2014); Bahdanau et al. (2015); Luong et al. (2015).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from math import exp
 from pathlib import Path
 from typing import Any, Literal
 
-from seqmodels.cli import Baseline, Data, Experiment, Metric, Run
-from seqmodels.commands.text_arguments import AttendArguments, ScoreArguments, TranslateArguments
+from experiments.translation.commands import attend, evaluate, translate
+from experiments.translation.recipes import RECIPES
+from seqmodels.cli import Baseline, Data, FitConfig, Metric, OptimizerConfig, define_experiment
 from seqmodels.errors import UserError
 from seqmodels.models.seq2seq.config import EncoderDecoderConfig
-from seqmodels.train.config import at_least_one
+from seqmodels.train.config import check_at_least_one, check_fractions
 
 
 @dataclass(frozen=True)
-class Config(EncoderDecoderConfig):
+class Config:
     """Translate sentences."""
 
     data: str | None = None
-    """Folder of line-aligned files, or a table (.tsv, .zip); none: a made-up grammar's pairs."""
+    """Folder of line-aligned files, or table (.tsv, .zip); by default generated pairs."""
 
     languages: tuple[str, str] = ("en", "fr")
-    """Source and target: how the names of line-aligned files end."""
+    """Source and target language: suffixes of line-aligned files."""
 
     swap: bool = False
     """Translate from the second language into the first."""
 
     test: str = "test"
-    """How the names of the test files begin: test_2017."""
+    """Prefix of the test files, for example test_2017."""
 
     pairs: int = 60_000
-    """Made-up training pairs."""
+    """Number of generated training pairs."""
 
     units: Literal["words", "characters", "bpe"] = "words"
-    """What a sentence is made of; words are in lower case."""
+    """Tokens of a sentence: lower-cased words, characters, or byte-pair encoding."""
 
     pieces: int = 8000
-    """Most pieces of words for each language, if units are bpe."""
+    """Maximum vocabulary size per language with bpe."""
 
     min_count: int = 2
-    """Rarer units of the training side are taken for unknown."""
+    """Minimum count in the training split; rarer tokens become <unk>."""
 
-    steps: int = 4000
-    evaluate_every: int = 500
-    dispatch: int = 1
-    learning_rate: float = 2e-3
-    schedule: Literal["constant", "cosine", "exponential", "plateau"] = "cosine"
-    warmup_steps: float = 200.0
+    max_length: int = 100
+    """Maximum tokens per side; longer pairs are left out, longer inputs truncated."""
+
+    buckets: int = 4
+    """Number of lengths to which batches are padded; each is compiled."""
+
+    tokens: int = 0
+    """Maximum time steps in a batch, rows times longest sequence; 0 disables the limit."""
+
+    smoothing: float = 0.1
+    """Label smoothing."""
+
+    scheduled: float = 0.0
+    """Scheduled sampling: fraction of the decoder's inputs sampled from the model in training."""
+
+    network: EncoderDecoderConfig = EncoderDecoderConfig(cell="gru", hidden=128, dropout=0.1)
+    training: FitConfig = FitConfig(
+        steps=4000,
+        batch_size=64,
+        evaluate_every=500,
+        dispatch=1,
+        optimizer=OptimizerConfig(schedule="cosine", learning_rate=2e-3, warmup_steps=200.0),
+    )
 
     def check(self) -> None:
-        """Say which number makes no sense."""
-        super().check()
-        at_least_one(self, "pairs", "pieces", "min_count")
+        """Validate the config."""
+        check_at_least_one(self, "pairs", "pieces", "min_count", "max_length", "buckets")
+        check_fractions(self, "smoothing")
+        if not 0 <= self.scheduled <= 1:
+            raise UserError(f"--scheduled must be 0 to 1, not {self.scheduled}")
+        if self.tokens < 0:
+            raise UserError("--tokens must be 1 or more, or 0 for no limit")
 
 
 def read(config: Config):
-    """Train, dev and test pairs."""
-    from experiments.translation.parallel import Pair, read_pairs
+    """Read or generate train, dev and test pairs."""
+    from experiments.translation.bilingual import grammar
+    from experiments.translation.parallel_corpus import Pair, read_pairs
     from seqmodels.data.splits import Splits
 
     if config.test != "test" and not (config.data and Path(config.data).is_dir()):
-        raise UserError(f"--test {config.test} is part of a folder: give one with --data")
+        raise UserError(f"--test {config.test} names files of a folder; give it with --data")
     if config.data:
-        parts = read_pairs(config.data, config.languages, config.test)
+        splits = read_pairs(config.data, config.languages, config.test)
     else:
-        from experiments.translation.bilingual.grammar import made_up_pairs
-
-        parts = made_up_pairs(config.pairs)
+        splits = grammar.generate_pairs(config.pairs)
     if config.swap:
-        return Splits(*([Pair(b, a) for a, b in part] for part in parts))
-    return parts
+        return Splits(*([Pair(b, a) for a, b in pairs] for pairs in splits))
+    return splits
 
 
-def load(config: Config, extras: dict[str, Any] | None) -> Data:
-    """The pairs as numbers; the vocabularies are those of the first run's training side."""
-    from experiments.translation.pairs import (
-        labels,
-        learn_sides,
-        make_sides,
-        pair_batches,
-        pair_fields,
-    )
+def load(config: Config, metadata: dict[str, Any] | None) -> Data:
+    """Tokenize and batch the pairs; the metadata holds the two tokenizers."""
+    from experiments.translation import tokenized_pairs
     from seqmodels.models.language.counting import ngram_nats
 
-    parts = read(config)
-    if extras is None:
-        extras = learn_sides(parts.train, config.units, config.min_count, config.pieces)
-    sides = make_sides(extras)
-    fields = pair_fields(parts, sides, config.max_length)
-    train, dev, test = map(labels, fields)
-    shapes = config.buckets, config.tokens
-    order = {"seed": config.seed, "run": config.dispatch}
+    splits, training = read(config), config.training
+    metadata = metadata or tokenized_pairs.train_tokenizers(
+        splits.train, config.units, config.min_count, config.pieces
+    )
+    tokenizers = tokenized_pairs.load_tokenizers(metadata)
+    fields = tokenized_pairs.pair_fields(splits, tokenizers, config.max_length)
+    train, dev, test = map(tokenized_pairs.predicted_tokens, fields)
+    shapes = {"buckets": config.buckets, "tokens": config.tokens}
+    order = {"seed": training.seed, "run": training.dispatch}
     return Data(
-        train=pair_batches(fields.train, config.batch_size, *shapes, **order),
-        dev=pair_batches(fields.dev, 64, *shapes),
-        test=pair_batches(fields.test, 64, *shapes),
-        name=f"{config.data or 'made-up English and French'}, {len(parts.train):,} pairs",
+        train=tokenized_pairs.pair_batches(fields.train, training.batch_size, **shapes, **order),
+        dev=tokenized_pairs.pair_batches(fields.dev, 64, **shapes),
+        test=tokenized_pairs.pair_batches(fields.test, 64, **shapes),
+        name=f"{config.data or 'generated English and French'}, {len(splits.train):,} pairs",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit=f"target {config.units}",
-        baseline=Baseline(ngram_nats(train, dev, sides.sizes[1])[1], "bigrams of the target"),
-        extras=extras,
+        baseline=Baseline(
+            ngram_nats(train, dev, tokenizers.sizes[1])[1], "bigrams of the target language"
+        ),
+        metadata=metadata,
     )
 
 
-def model(config: Config, extras: dict[str, Any], hyper: dict[str, Any]):
-    """Encoder and decoder of the same cells, and what the decoder looks at."""
-    from experiments.translation.pairs import make_sides
-    from seqmodels.models.seq2seq.encoder_decoder import configured
+def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
+    """Return the encoder-decoder of model.py."""
+    from experiments.translation.model import translation_model
+    from experiments.translation.tokenized_pairs import load_tokenizers
 
-    return configured(config, make_sides(extras).sizes, hyper)
+    return translation_model(config.network, load_tokenizers(metadata).sizes, rates)
 
 
-def task(config: Config, extras: dict[str, Any]):
-    """Predict each next unit of the target; the rates may be swept."""
+def task(config: Config, metadata: dict[str, Any]):
+    """Predict each next token of the target."""
     from seqmodels.models.seq2seq.task import translation_task
 
-    return translation_task(lambda hyper: model(config, extras, hyper), config.scheduled)
+    return translation_task(partial(model, config, metadata), config.scheduled)
 
 
-def translate(run: Run, arguments: TranslateArguments) -> None:
-    """Translate a text, a file or standard input: as many lines out as in, in order."""
-    from experiments.translation.commands import translate_lines
-
-    translate_lines(run, model(run.config, run.extras, {}), arguments)
-
-
-def attend(run: Run, arguments: AttendArguments) -> None:
-    """Draw where the decoder looked while it translated a text."""
-    from experiments.translation.commands import draw_attention
-
-    draw_attention(run, model(run.config, run.extras, {}), arguments)
-
-
-def evaluate(run: Run, arguments: ScoreArguments) -> None:
-    """Perplexity on dev and test; BLEU, chrF and exact match of the test part, by length too."""
-    from experiments.translation.commands import score
-    from seqmodels.commands import train as session
-
-    if arguments.test is None:
-        session.evaluate(EXPERIMENT, str(run.directory.path), arguments.data)
-    other = {"data": arguments.data, "test": arguments.test}
-    config = replace(run.config, **{name: value for name, value in other.items() if value})
-    score(run, model(run.config, run.extras, {}), read(config).test, arguments)
-
-
-EXPERIMENT = Experiment(
-    name="translation",
-    config=Config,
-    data=load,
-    task=task,
+EXPERIMENT = define_experiment(
+    __name__,
     metric=Metric("nats"),
-    about=__doc__ or "",
-    hyper=("dropout", "word_dropout", "smoothing"),
+    rates=("dropout", "word_dropout", "smoothing"),
     derive=lambda means: {"perplexity": exp(means["nats"])},
     smoke={
         "steps": 20,
@@ -171,9 +160,6 @@ EXPERIMENT = Experiment(
         "pairs": 500,
         "buckets": 1,
     },
-    commands={
-        "evaluate": (ScoreArguments, evaluate),
-        "translate": (TranslateArguments, translate),
-        "attend": (AttendArguments, attend),
-    },
+    recipes=RECIPES,
+    commands=(evaluate, translate, attend),
 )

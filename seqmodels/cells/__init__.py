@@ -1,0 +1,1 @@
+"""Recurrent cells, one per file, and their building blocks."""

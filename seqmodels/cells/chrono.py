@@ -1,4 +1,6 @@
-"""Gates that hold the state for long from the first training step on."""
+"""Chrono initialisation of gate biases for long memories."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -6,25 +8,36 @@ import jax.numpy as jnp
 from seqmodels.errors import UserError
 from seqmodels.types import Cell, Params
 
-# How many gates there are, which of them keeps the state, and which lets new things in.
-GATES: dict[str, tuple[int, int | None, int | None]] = {
-    "gru": (3, 1, None),
-    "lstm": (4, 1, 0),
-    "min_gru": (2, None, 0),
-    "min_lstm": (3, 0, 1),
+
+class GateOrder(NamedTuple):
+    """Number of gates, and the positions of those that keep the state and store the input."""
+
+    gates: int
+    keep: int | None
+    store: int | None
+
+
+GATES = {
+    "gru": GateOrder(3, keep=1, store=None),
+    "lstm": GateOrder(4, keep=1, store=0),
+    "min_gru": GateOrder(2, keep=None, store=0),
+    "min_lstm": GateOrder(3, keep=0, store=1),
 }
 
 
 def chrono(cell: Cell, name: str, longest: int) -> Cell:
-    """A GRU, LSTM, minGRU or minLSTM whose units start with memories of up to ``longest`` steps.
+    """Initialise the gate biases of a cell for memories of up to ``longest`` steps, T.
 
-        b_keep = log U(1, T - 1),    b_store = -log U(1, T - 1), the same draw
+        b_keep = log u,    b_store = -log u,    u ~ U(1, T - 1)
 
-    A gate of bias b keeps sigma(b) of the state at a step, and so forgets in about 1 + e^b steps.
-    Tallec and Ollivier (2018), arXiv:1804.11188.
+    A gate with bias b keeps sigma(b) of the state at each step, and so forgets in about 1 + e^b
+    steps.  ``name`` is one of ``GATES``.  Tallec and Ollivier (2018), arXiv:1804.11188.
     """
     if name not in GATES:
-        raise UserError(f"--chrono is for {', '.join(GATES)}, lru, not for {name}: leave it out")
+        raise UserError(
+            f"--chrono: not available for --cell {name}; "
+            f"leave it out, or choose one of {', '.join(GATES)}, lru"
+        )
     gates, keep, store = GATES[name]
 
     def init(key: jax.Array) -> Params:

@@ -1,21 +1,11 @@
-"""The gated recurrent unit, with the reset gate before the matmul."""
+"""GRU with the reset gate before the matmul."""
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import (
-    DType,
-    Initializer,
-    affine,
-    check_dtype,
-    dot,
-    gate_init,
-    glorot,
-    orthogonal,
-    split_gates,
-    zero_start,
-    zeros,
-)
+from seqmodels.cells.arithmetic import DType, affine, check_dtype, matmul, split_gates
+from seqmodels.cells.forms import zero_start
+from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
 from seqmodels.types import Array, Cell, Float, Params
 
 
@@ -29,14 +19,14 @@ def gru_before(
     dtype: DType | None = None,
     param_dtype: DType = jnp.float32,
 ) -> Cell:
-    """GRU as the paper has it, Cho et al. (2014), arXiv:1406.1078.
+    """GRU in the original form of Cho et al. (2014), arXiv:1406.1078.
 
         r = sigma(W_r x_t + U_r h_{t-1} + b_r)    z = sigma(W_z x_t + U_z h_{t-1} + b_z)
         n = tanh(W_n x_t + U_n (r * h_{t-1}) + b_n)
         h_t = z * h_{t-1} + (1 - z) * n,    y_t = h_t
 
-    Its second matmul waits for the first, so it has no structured form; ``gru`` is the faster
-    one.  Gates lie in the order r, z, n.
+    The second matmul depends on the first, so there is no structured form.  ``gru`` is faster.
+    Gates are in the order r, z, n.
     """
     param_dtype = check_dtype(param_dtype)
     compute = jnp.dtype(dtype or param_dtype)
@@ -53,8 +43,8 @@ def gru_before(
         u = affine(x, params["wx"].astype(compute), params["b"])
         wh = params["wh"].astype(compute)
         early, late = u[..., : 2 * hidden], u[..., 2 * hidden :]
-        r, z = split_gates(jax.nn.sigmoid(early + dot(h, wh[:, : 2 * hidden])), 2)
-        n = jnp.tanh(late + dot(r * h, wh[:, 2 * hidden :]))
+        r, z = split_gates(jax.nn.sigmoid(early + matmul(h, wh[:, : 2 * hidden])), 2)
+        n = jnp.tanh(late + matmul(r * h, wh[:, 2 * hidden :]))
         h = z * h + (1.0 - z) * n
         return h, h.astype(compute)
 

@@ -1,21 +1,11 @@
-"""The minimal gated unit."""
+"""Minimal gated unit."""
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import (
-    DType,
-    Initializer,
-    affine,
-    check_dtype,
-    dot,
-    gate_init,
-    glorot,
-    orthogonal,
-    split_gates,
-    zero_start,
-    zeros,
-)
+from seqmodels.cells.arithmetic import DType, affine, check_dtype, matmul, split_gates
+from seqmodels.cells.forms import zero_start
+from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
 from seqmodels.types import Array, Cell, Float, Params
 
 
@@ -29,13 +19,13 @@ def mgu(
     dtype: DType | None = None,
     param_dtype: DType = jnp.float32,
 ) -> Cell:
-    """The minimal gated unit of Zhou et al. (2016), arXiv:1603.09420: one gate forgets and resets.
+    """Minimal gated unit of Zhou et al. (2016), arXiv:1603.09420, with a single gate.
 
         f = sigma(W_f x_t + U_f h_{t-1} + b_f)
         n = tanh(W_n x_t + U_n (f * h_{t-1}) + b_n)
         h_t = (1 - f) * h_{t-1} + f * n,    y_t = h_t
 
-    Gates lie in the order f, n.
+    Gates are in the order f, n.
     """
     param_dtype = check_dtype(param_dtype)
     compute = jnp.dtype(dtype or param_dtype)
@@ -52,8 +42,8 @@ def mgu(
         u = affine(x, params["wx"].astype(compute), params["b"])
         early, late = split_gates(u, 2)
         gate, candidate = split_gates(params["wh"].astype(compute), 2)
-        f = jax.nn.sigmoid(early + dot(h, gate))
-        n = jnp.tanh(late + dot(f * h, candidate))
+        f = jax.nn.sigmoid(early + matmul(h, gate))
+        n = jnp.tanh(late + matmul(f * h, candidate))
         h = (1.0 - f) * h + f * n
         return h, h.astype(compute)
 

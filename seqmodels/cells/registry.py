@@ -1,18 +1,18 @@
-"""The names of the cells in configurations."""
+"""Registry of the cells by name."""
 
 from collections.abc import Callable, Mapping
 
-from seqmodels.cells.additive import additive_memory
-from seqmodels.cells.carry_track import carry_track_lstm
+from seqmodels.cells.additive_memory import additive_memory
+from seqmodels.cells.carry_track_lstm import carry_track_lstm
 from seqmodels.cells.gru import gru
 from seqmodels.cells.gru_before import gru_before
 from seqmodels.cells.lru import lru
 from seqmodels.cells.lstm import lstm
 from seqmodels.cells.mgu import mgu
-from seqmodels.cells.mingru import min_gru
-from seqmodels.cells.minlstm import min_lstm
-from seqmodels.cells.preactivation import preactivation_rnn
-from seqmodels.cells.rglru import rg_lru
+from seqmodels.cells.min_gru import min_gru
+from seqmodels.cells.min_lstm import min_lstm
+from seqmodels.cells.preactivation_rnn import preactivation_rnn
+from seqmodels.cells.rg_lru import rg_lru
 from seqmodels.cells.rnn import irnn, rnn
 from seqmodels.cells.slstm import slstm
 from seqmodels.errors import UserError
@@ -37,7 +37,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
 
 
 def cell_named(name: str, cells: Mapping[str, Callable[..., Cell]] = CELLS) -> Callable[..., Cell]:
-    """The recurrence that ``--cell`` asks for."""
+    """Return the constructor of the cell that ``--cell`` names."""
     if name not in cells:
-        raise UserError(f"--cell {name} is unknown: choose from {', '.join(cells)}")
+        raise UserError(f"--cell {name}: unknown cell; choose one of {', '.join(cells)}")
     return cells[name]

@@ -1,26 +1,21 @@
-"""The vanilla recurrent network, and IRNN."""
+"""Simple recurrent network, and IRNN."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import (
+from seqmodels.cells.arithmetic import (
     DType,
-    Initializer,
     bias_gradients,
+    broadcast_rows,
     cast,
     check_dtype,
-    dot,
-    glorot,
-    orthogonal,
-    rows,
-    structured_cell,
-    zero_start,
-    zeros,
+    matmul,
 )
-from seqmodels.types import Array, Carry, Cell, Cotangents, Float, Params, Pullback, Structured
+from seqmodels.cells.forms import structured_cell, zero_start
+from seqmodels.cells.initializers import Initializer, glorot, orthogonal, zeros
+from seqmodels.types import Array, Cell, Cotangents, Params, Pullback, Structured
 
 
 def rnn(
@@ -34,9 +29,11 @@ def rnn(
     dtype: DType | None = None,
     param_dtype: DType = jnp.float32,
 ) -> Cell:
-    """The simple recurrent network of Elman (1990), "Finding structure in time".
+    """Simple recurrent network of Elman (1990), "Finding structure in time".
 
-    h_t = act(W_x x_t + W_h h_{t-1} + b),    y_t = h_t
+        h_t = act(W_x x_t + W_h h_{t-1} + b),    y_t = h_t
+
+    ``act`` is ``activation``.
     """
     param_dtype = check_dtype(param_dtype)
     compute = jnp.dtype(dtype or param_dtype)
@@ -49,55 +46,53 @@ def rnn(
             "b": bias_init(key_b, (hidden,), param_dtype),
         }
 
-    def prepare(params: Params) -> Params:
-        return cast(params, compute, "wx", "wh")
-
-    def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B H"]:
-        return dot(x, params["wx"])
-
-    def update(params: Params, h: Carry, u: Array, a: Array) -> tuple[Carry, Array]:
-        return keep(params, h, u, a)[0]
-
-    def keep(params: Params, h: Carry, u: Array, a: Array) -> tuple[tuple[Carry, Any], Array]:
-        z = u + a
-        z = z + rows(params["b"], z)
-        h = activation(z)
-        return (h, h.astype(compute)), z
-
-    def linearise(params: Params, h: Carry, z: Array) -> Array:
-        return jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
-
-    def pull(slope: Array, h: Carry, y: Array) -> tuple[Carry, Array, Array]:
-        z = slope * (h + y.astype(h.dtype))
-        return jnp.zeros_like(h), z, z
-
-    def gather(params: Params, h: Carry, z: Array, steps: Cotangents) -> Params:
-        return bias_gradients(params, b=steps.a)
-
-    named = "rnn" if activation is jnp.tanh else "irnn" if activation is jax.nn.relu else ""
+    pullback = _pullback(activation)
+    plain = "rnn" if activation is jnp.tanh else "irnn" if activation is jax.nn.relu else ""
     form = Structured(
-        project=project,
+        project=lambda params, x: matmul(x, params["wx"]),
         kernel=lambda params: params["wh"],
         hidden=lambda params, h: h,
-        update=update,
-        prepare=prepare,
-        pullback=Pullback(keep, linearise, pull, gather),
-        plain=named,
+        update=lambda params, h, u, a: pullback.keep(params, h, u, a)[0],
+        prepare=lambda params: cast(params, compute, "wx", "wh"),
+        pullback=pullback,
+        plain=plain,
     )
     return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
 
 
+def _pullback(activation: Callable[[Array], Array]) -> Pullback:
+    """Return the update of the cell and its derivatives; the residual of a step is z."""
+
+    def keep(params: Params, h: Array, u: Array, a: Array) -> tuple[tuple[Array, Array], Array]:
+        z = u + a
+        z = z + broadcast_rows(params["b"], z)
+        h = activation(z)
+        return (h, h.astype(params["wh"].dtype)), z
+
+    def linearise(params: Params, h: Array, z: Array) -> Array:
+        return jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+
+    def pull(slope: Array, h: Array, y: Array) -> tuple[Array, Array, Array]:
+        z = slope * (h + y.astype(h.dtype))
+        return jnp.zeros_like(h), z, z
+
+    def gather(params: Params, h: Array, z: Array, steps: Cotangents) -> Params:
+        return bias_gradients(params, b=steps.a)
+
+    return Pullback(keep, linearise, pull, gather)
+
+
 def identity_init(key: jax.Array, shape: tuple[int, ...], dtype: DType = jnp.float32) -> Array:
-    """The identity matrix, as an initializer."""
+    """Return the identity matrix."""
     return jnp.eye(shape[0], shape[1], dtype=dtype)
 
 
 def irnn(inputs: int, hidden: int, **options) -> Cell:
-    """IRNN: a ReLU network that starts as an accumulator of its inputs.
+    """IRNN of Le, Jaitly and Hinton (2015), arXiv:1504.00941, a ReLU network.
 
         h_t = max(0, W_x x_t + W_h h_{t-1} + b),    W_h = I,  b = 0,  W_x ~ N(0, 0.001^2)
 
-    Le, Jaitly and Hinton (2015), arXiv:1504.00941.
+    At initialisation, it accumulates its inputs.
     """
     defaults = {
         "activation": jax.nn.relu,

@@ -1,33 +1,32 @@
-"""sLSTM: exponential gates, a normaliser, and heads that mix only within themselves."""
+"""sLSTM, with exponential gates, a normaliser state, and block-diagonal heads."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import (
+from seqmodels.cells.arithmetic import (
     DType,
-    Initializer,
     affine,
+    at_least_float32,
+    broadcast_rows,
     check_dtype,
-    gate_init,
     gate_scale,
-    glorot,
-    half,
-    orthogonal,
-    rows,
     split_gates,
-    structured_cell,
-    wide,
-    zeros,
+    tanh_to_sigmoid,
 )
+from seqmodels.cells.forms import structured_cell
+from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
 from seqmodels.errors import UserError
 from seqmodels.types import Array, Cell, Float, Params, Structured
 
-UNSEEN = -1e30  # log of "no input yet": finite, so that no gradient meets inf - inf
+LOG_ZERO = -1e30  # finite, so that no gradient contains inf - inf
 
 
 class SLSTMCarry(NamedTuple):
+    """Output h, cell c and normaliser n, both divided by exp(m), and the log scale m."""
+
     h: Float[Array, "*B H"]
     c: Float[Array, "*B H"]
     n: Float[Array, "*B H"]
@@ -35,10 +34,10 @@ class SLSTMCarry(NamedTuple):
 
 
 def falling_bias(hidden: int, heads: int, dtype: DType) -> Float[Array, " H"]:
-    """The authors' forget bias: from 5 (keeps) down to -7 (forgets) over the units of a head."""
+    """Return the authors' forget bias, which falls from 5 to -7 over the units of a head."""
     units = hidden // heads
-    place = jnp.linspace(0.0, 1.0, units, dtype=dtype)
-    return jnp.tile(5.0 - 12.0 * place**0.3, heads)
+    position = jnp.linspace(0.0, 1.0, units, dtype=dtype)
+    return jnp.tile(5.0 - 12.0 * position**0.3, heads)
 
 
 def slstm(
@@ -59,12 +58,12 @@ def slstm(
         i = exp(i~)   f = sigma(f~) or exp(f~)   z = tanh(z~)   o = sigma(o~)
         c_t = f * c_{t-1} + i * z    n_t = f * n_{t-1} + i    y_t = h_t = o * c_t / n_t
 
-    c and n are carried divided by exp(m_t), m_t = max(log f + m_{t-1}, log i), which cancels in
-    their ratio.  m starts at -1e30, so n_t >= 1 ever after: no gate, however large, overflows or
-    divides by zero.  ``wh`` is [N, H/N, 4*H/N] for N heads; gates lie in the order i, f, z, o.
+    The carry holds c and n divided by exp(m_t), m_t = max(log f + m_{t-1}, log i); the factor
+    cancels in c / n.  m starts at -1e30, so n_t >= 1 from the first step on, and no gate can
+    overflow or divide by zero.  ``wh`` is [N, H/N, 4*H/N] for N heads.  Gates are in the order
+    i, f, z, o.
     """
     param_dtype = check_dtype(param_dtype)
-    compute = jnp.dtype(dtype or param_dtype)
     if heads < 1 or hidden % heads:
         raise UserError(f"heads={heads} must divide hidden={hidden}")
     units = hidden // heads
@@ -83,45 +82,56 @@ def slstm(
         }
 
     def start(params: Params, batch_shape: tuple[int, ...]) -> SLSTMCarry:
-        shape, state = (*batch_shape, hidden), wide(param_dtype)
+        shape, state = (*batch_shape, hidden), at_least_float32(param_dtype)
         h, c, n = (jnp.zeros(shape, state) for _ in range(3))
-        return SLSTMCarry(h, c, n, jnp.full(shape, UNSEEN, state))
-
-    def by_head(columns: Float[Array, "*D GH"]) -> Float[Array, "*D GH"]:
-        """Columns ordered by gate, then head, reordered by head, then gate: as the kernel's are."""
-        split = columns.reshape(*columns.shape[:-1], 4, heads, units)
-        return jnp.swapaxes(split, -3, -2).reshape(columns.shape)
-
-    def prepare(params: Params) -> Params:
-        scale = gate_scale(hidden, 4, linear=(0, 1, 2)).astype(param_dtype)
-        block_scale = gate_scale(units, 4, linear=(0, 1, 2)).astype(param_dtype)
-        return {
-            "wx": by_head(params["wx"] * rows(scale, params["wx"])).astype(compute),
-            "wh": (params["wh"] * rows(block_scale, params["wh"])).astype(compute),
-            "b": by_head(params["b"] * scale),
-        }
-
-    def project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B N GH"]:
-        u = affine(x, params["wx"], params["b"])
-        return u.reshape(*u.shape[:-1], heads, 4 * units)
-
-    def update(params: Params, carry: SLSTMCarry, u: Array, a: Array) -> tuple[SLSTMCarry, Array]:
-        i, f, z, o = split_gates(u + a, 4)
-        c, n, m = (state.reshape(i.shape) for state in carry[1:])
-        z, o = split_gates(jnp.tanh(jnp.concatenate([z, o], axis=-1)), 2)
-        kept = m + (f if exponential_forget else jax.nn.log_sigmoid(f))
-        m = jnp.maximum(kept, i)
-        i, f = split_gates(jnp.exp(jnp.concatenate([i - m, kept - m], axis=-1)), 2)
-        c, n = f * c + i * z, f * n + i
-        h = half(o) * c / n
-        new = SLSTMCarry(*(state.reshape(carry.h.shape) for state in (h, c, n, m)))
-        return new, new.h.astype(compute)
+        return SLSTMCarry(h, c, n, jnp.full(shape, LOG_ZERO, state))
 
     form = Structured(
-        project=project,
+        project=_project,
         kernel=lambda params: params["wh"],
         hidden=lambda params, carry: carry.h,
-        update=update,
-        prepare=prepare,
+        update=partial(_update, exponential_forget),
+        prepare=partial(_prepare, dtype=jnp.dtype(dtype or param_dtype)),
     )
     return structured_cell(init, start, form, inputs)
+
+
+def _prepare(params: Params, dtype: DType) -> Params:
+    """Scale the columns of the sigmoid gate, order all columns by head, and cast the matrices."""
+    heads, units, _ = params["wh"].shape
+    scale = gate_scale(heads * units, 4, linear=(0, 1, 2)).astype(params["b"].dtype)
+    block_scale = gate_scale(units, 4, linear=(0, 1, 2)).astype(params["b"].dtype)
+    wx = params["wx"] * broadcast_rows(scale, params["wx"])
+    wh = params["wh"] * broadcast_rows(block_scale, params["wh"])
+    return {
+        "wx": _by_head(wx, heads).astype(dtype),
+        "wh": wh.astype(dtype),
+        "b": _by_head(params["b"] * scale, heads),
+    }
+
+
+def _by_head(columns: Float[Array, "*D GH"], heads: int) -> Float[Array, "*D GH"]:
+    """Reorder columns from (gate, head, unit) to (head, gate, unit), the order of the kernel."""
+    split = columns.reshape(*columns.shape[:-1], 4, heads, -1)
+    return jnp.swapaxes(split, -3, -2).reshape(columns.shape)
+
+
+def _project(params: Params, x: Float[Array, "*B D"]) -> Float[Array, "*B N GH"]:
+    heads, units, _ = params["wh"].shape
+    u = affine(x, params["wx"], params["b"])
+    return u.reshape(*u.shape[:-1], heads, 4 * units)
+
+
+def _update(
+    exponential_forget: bool, params: Params, carry: SLSTMCarry, u: Array, a: Array
+) -> tuple[SLSTMCarry, Array]:
+    i, f, z, o = split_gates(u + a, 4)
+    c, n, m = (state.reshape(i.shape) for state in carry[1:])
+    z, o = split_gates(jnp.tanh(jnp.concatenate([z, o], axis=-1)), 2)
+    log_old = m + (f if exponential_forget else jax.nn.log_sigmoid(f))
+    m = jnp.maximum(log_old, i)
+    i, f = split_gates(jnp.exp(jnp.concatenate([i - m, log_old - m], axis=-1)), 2)
+    c, n = f * c + i * z, f * n + i
+    h = tanh_to_sigmoid(o) * c / n
+    new = SLSTMCarry(*(state.reshape(carry.h.shape) for state in (h, c, n, m)))
+    return new, new.h.astype(params["wh"].dtype)

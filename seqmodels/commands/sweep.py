@@ -1,100 +1,106 @@
-"""The sweep command: from flags to a leaderboard, and to the best member as an ordinary run.
+"""The ``sweep`` command: train many members, rank them, and keep the best as an ordinary run.
 
 runs/<experiment>/<name>/
-  config.json, ...  what the members share     sweep.json  points and options
-  sweep.csv         the leaderboard            sweep.png   curves; value against each swept flag
-  best/             a run like any other       program-0/  what each program needs to go on
+  config.json, ...  settings shared by the members   sweep.json  points and options
+  sweep.csv         leaderboard                      sweep.png   curves; value against each flag
+  best/             an ordinary run                  program-0/  state of each program, to resume
 """
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
-
-from seqmodels.commands.train import baseline_line, shown
+from seqmodels.commands.output import command_lines, print_field
+from seqmodels.commands.train import baseline_line, data_line
 from seqmodels.errors import UserError
-from seqmodels.train.config import FitConfig, RunOptions
+from seqmodels.train.config import RunOptions, check_config, with_values
 from seqmodels.train.experiment import Data, Experiment
-from seqmodels.train.fit import start
-from seqmodels.train.interrupt import Interrupted
-from seqmodels.train.logs import draw_curves
-from seqmodels.train.progress import SweepReport, device_line
-from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.runs.run_directory import RunDirectory
-from seqmodels.train.sweep.leaderboard import draw_sweep, show, write_csv
 from seqmodels.train.sweep.points import Axis, Point, SweepOptions, make_points
-from seqmodels.train.sweep.population_trainer import Best
-from seqmodels.train.sweep.sweep import Problem, Swept, sweep
+
+if TYPE_CHECKING:
+    from seqmodels.train.progress import SweepReport
+    from seqmodels.train.sweep.population_trainer import Best
+    from seqmodels.train.sweep.sweep import SweepData, SweepResult
 
 
 def sweep_command(
     experiment: Experiment,
-    program: str,
-    config: FitConfig,
+    config: Any,
     axes: dict[str, Axis],
     sweep_options: SweepOptions,
     options: RunOptions,
 ) -> int:
-    """Train all members, and leave a sweep's directory behind."""
-    config.check()
-    if config.epochs:
-        raise UserError("--epochs: the members of a sweep may differ in theirs, so give --steps")
+    """Train all members and return the exit status."""
+    from seqmodels.train.interrupt import Interrupted
+    from seqmodels.train.progress import SweepReport
+
+    check_config(config)
+    if config.training.epochs:
+        raise UserError("--epochs: members of a sweep may differ in their epochs; use --steps")
     if options.resume is None:
         points = make_points(axes, sweep_options, config)
         for point in points:
-            replace(config, **point).check()
+            check_config(with_values(config, point))
         place = options.runs, experiment.name, options.name, options.overwrite
         directory = RunDirectory.choose(*place)
     else:
         if axes:
-            raise UserError(f"--resume goes on with the members it has: leave out {' '.join(axes)}")
-        directory = RunDirectory.open(options.resume, experiment.name)
-        points, sweep_options = _read(directory)
-    session = _Session(experiment, directory, config, points)
-    first = replace(config, **{**points[0], "seed": config.seed})
-    data, task = session.data(first), session.problem(first).task
-    # what the model refuses is told now, before a sweep is touched
-    jax.eval_shape(lambda: start(task, data.train, first, experiment.numbers(first)))
+            flags = " ".join(axes)
+            raise UserError(f"--resume continues with the sweep's own members; leave out {flags}")
+        directory = RunDirectory.open(options.resume, experiment)
+        directory.check_resumable()
+        points, sweep_options = read_points(directory)
+    session = SweepSession(experiment, directory, config, points)
+    data = session.check()
     if options.resume is None:
-        directory.create(experiment.name, config, data.extras)
-        _write(directory, points, sweep_options)
+        directory.create(experiment, config, data.metadata, options.recipe)
+        write_points(directory, points, sweep_options)
     else:
-        directory.write_config(experiment.name, config)
-    print(f"device      {device_line()}")
-    print(f"members     {len(points)}")
-    print(f"data        {data.name}")
-    print(f"to beat     {experiment.metric.name} {baseline_line(data)}")
-    print(f"sweep       {shown(directory)}", flush=True)
-    report = SweepReport(config.steps, len(points), experiment.metric, data.unit)
+        directory.write_config(experiment, config, directory.recipe())
+    introduce(experiment, data, directory, len(points))
+    report = SweepReport(config.training.steps, len(points), experiment.metric, data.unit)
     try:
         with report:
-            swept = session.run(sweep_options, report)
+            result = session.run(sweep_options, report)
     except Interrupted as stop:
-        command = f"{program} sweep --resume {shown(directory)}"
-        print(f"saved at step {stop.step:,}; go on with: {command}")
+        command = f"{experiment.program} sweep --resume {directory.display_path()}"
+        print(f"saved at step {stop.step:,}; continue with: {command}")
         return 128 + stop.signal
-    return session.conclude(swept, data, program)
+    return session.conclude(result, data)
 
 
-def _write(directory: RunDirectory, points: list[Point], options: SweepOptions) -> None:
+def introduce(experiment: Experiment, data: Data, directory: RunDirectory, members: int) -> None:
+    """Print what is trained, on what, and the baseline."""
+    from seqmodels.train.progress import device_line
+
+    print_field("device", device_line())
+    print_field("members", str(members))
+    print_field("data", data_line(data))
+    print_field("baseline", f"{experiment.metric.name} {baseline_line(data)}")
+    print_field("sweep", directory.display_path())
+
+
+def write_points(directory: RunDirectory, points: list[Point], options: SweepOptions) -> None:
+    """Write the points and options of a new sweep."""
     content = {"points": points, "options": asdict(options)}
     (directory.path / "sweep.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _read(directory: RunDirectory) -> tuple[list[Point], SweepOptions]:
+def read_points(directory: RunDirectory) -> tuple[list[Point], SweepOptions]:
+    """Read the points and options of a sweep."""
     try:
         content = json.loads((directory.path / "sweep.json").read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{directory.path} is no sweep: its sweep.json cannot be read") from error
+        raise UserError(f"{directory.path} is not a sweep: sweep.json cannot be read") from error
     options = content["options"]
     return content["points"], SweepOptions(**{**options, "halve_at": tuple(options["halve_at"])})
 
 
-class _Session:
-    """One sweep of an experiment in its directory."""
+class SweepSession:
+    """A sweep of an experiment in its directory."""
 
     def __init__(
         self, experiment: Experiment, directory: RunDirectory, config: Any, points: list[Point]
@@ -102,62 +108,88 @@ class _Session:
         self.experiment, self.directory = experiment, directory
         self.config, self.points = config, points
         self.data = lru_cache(maxsize=1)(lambda config: experiment.data(config, None))
-        self.extras: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
 
-    def run(self, options: SweepOptions, report: SweepReport) -> Swept:
+    def check(self) -> Data:
+        """Trace the first member, so that errors surface before the sweep is written."""
+        import jax
+
+        from seqmodels.train.fit import start
+
+        seed = self.config.training.seed
+        first = with_values(self.config, {**self.points[0], "seed": seed})
+        data, task = self.data(first), self.build(first).task
+        rates = self.experiment.initial_rates(first)
+        jax.eval_shape(lambda: start(task, data.train, first.training, rates))
+        return data
+
+    def run(self, options: SweepOptions, report: "SweepReport") -> "SweepResult":
+        """Train all members."""
+        from seqmodels.train.sweep.sweep import sweep
+
         return sweep(
-            self.problem,
+            self.build,
             self.points,
             self.config,
             metric=self.experiment.metric,
-            names=self.experiment.hyper,
+            initial_rates=self.experiment.initial_rates,
             options=options,
-            directory=self.program,
+            directory=self.program_directory,
             logs=[report],
             keep=self.keep,
         )
 
-    def problem(self, config: Any) -> Problem:
-        data = self.data(config)
-        self.extras = data.extras
-        return Problem(self.experiment.task(config, data.extras), data.train, data.dev)
+    def build(self, config: Any) -> "SweepData":
+        """Return the task and data of the members with this config."""
+        from seqmodels.train.sweep.sweep import SweepData
 
-    def program(self, number: int) -> RunDirectory:
+        data = self.data(config)
+        self.metadata = data.metadata
+        return SweepData(self.experiment.task(config, data.metadata), data.train, data.dev)
+
+    def program_directory(self, number: int) -> RunDirectory:
+        """Return the directory of a compiled program's members."""
         directory = RunDirectory(self.directory.path / f"program-{number}")
         directory.path.mkdir(exist_ok=True)
         return directory
 
-    def keep(self, best: Best) -> None:
-        """Make the best member so far an ordinary run, whole before it takes its place."""
+    def keep(self, best: "Best") -> None:
+        """Write the best member so far as an ordinary run, then move it into place."""
+        from seqmodels.train.runs.checkpoint import Checkpoints
+
         path = self.directory.path / "best"
         run = RunDirectory(path.with_name("best.partial"))
-        run.create(self.experiment.name, best.config, self.extras)
+        run.create(self.experiment, best.config, self.metadata, self.directory.recipe())
         checkpoints = Checkpoints(run.checkpoints)
         checkpoints.save(best.state, best.value)
         checkpoints.wait()
         shutil.rmtree(path, ignore_errors=True)
         run.path.rename(path)
 
-    def conclude(self, swept: Swept, data: Data, program: str) -> int:
-        """Show and write the leaderboard; say what can be done with the best member."""
+    def conclude(self, result: "SweepResult", data: Data) -> int:
+        """Print and write the leaderboard, and list what can be done with the best member."""
+        from seqmodels.train.sweep.leaderboard import draw_sweep, print_rows, write_csv
+
         metric, path, baseline = self.experiment.metric, self.directory.path, data.baseline.value
-        write_csv(swept.rows, metric, path / "sweep.csv")
-        draw_sweep(swept.rows, swept.records, metric, baseline, path / "sweep.png")
-        show(swept.rows, metric)
-        if not (path / "best").exists():
-            print("error: every member diverged: try lower learning rates")
+        write_csv(result.rows, metric, path / "sweep.csv")
+        draw_sweep(result.rows, result.records, metric, baseline, path / "sweep.png")
+        print_rows(result.rows, metric)
+        best = RunDirectory(path / "best")
+        if not best.path.exists():
+            print("error: every member diverged; use lower learning rates")
             return 1
-        self.draw_best(swept, baseline)
-        best = shown(RunDirectory(path / "best"))
-        print(f"sweep       {shown(self.directory)}: sweep.csv, sweep.png")
-        for command in ("evaluate", *self.experiment.commands):
-            print(f"            {program} {command} {best}")
+        self.draw_best(best, result, baseline)
+        print_field("sweep", f"{self.directory.display_path()}: sweep.csv, sweep.png")
+        print(command_lines(self.experiment, best))
         return 0
 
-    def draw_best(self, swept: Swept, baseline: float) -> None:
-        run, member = RunDirectory(self.directory.path / "best"), swept.rows[0].member
-        own = [record for record in swept.records if record["member"] == member]
-        run.rewind(-1)
+    def draw_best(self, best: RunDirectory, result: "SweepResult", baseline: float) -> None:
+        """Write the records and curves of the best member into its run directory."""
+        from seqmodels.train.logs import draw_curves
+
+        member = result.rows[0].member
+        own = [record for record in result.records if record["member"] == member]
+        best.rewind(-1)
         for record in own:
-            run.log(record)
-        draw_curves(own, self.experiment.metric, baseline, run.path / "curves.png")
+            best.log(record)
+        draw_curves(own, self.experiment.metric, baseline, best.path / "curves.png")

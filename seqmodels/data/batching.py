@@ -1,7 +1,7 @@
-"""Batches as a pure function of the step number, so that a run can resume anywhere.
+"""Batches as a pure function of the step number, so that a run can resume at any step.
 
-``batches(step)`` never depends on what was asked before: position in the data and step are one
-number.  Every shuffle is drawn from ``(seed, epoch)``.
+The position in the data and the step are one number. The order of an epoch is drawn from
+``(seed, epoch)``.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,25 +21,33 @@ ALL = slice(None)
 
 @dataclass(frozen=True)
 class Batches:
-    """Host batches by step number; epoch e is the steps from ``e * steps_per_epoch`` on.
+    """Host batches as a pure function of the step number.
 
-    ``at(step, part)`` makes some rows of a batch of ``rows(step)``, which is all that a host reads
-    where several share it; ``batch_axis`` is a prefix of a batch that tells where its rows lie.
+    at:              ``(step, part) -> batch``: the rows ``part`` (a slice) of the batch of a step.
+                     A batch is any pytree of arrays. Epoch e begins at step
+                     ``e * steps_per_epoch``.
+    steps_per_epoch: number of batches in an epoch
+    rows:            ``(step) -> number of rows``. With it, each of several hosts makes only its
+                     own rows; without it, ``part`` is always the whole batch.
+    batch_axis:      prefix pytree of a batch with the batch axis of each leaf. With it, several
+                     devices share a batch; without it, each device receives the whole batch.
     """
 
     at: Callable[[int, slice], Any]
     steps_per_epoch: int
-    rows: Callable[[int], int]
-    batch_axis: Any
+    rows: Callable[[int], int] | None = None
+    batch_axis: Any = None
 
     def __call__(self, step: int, part: slice = ALL) -> Any:
         return self.at(step, part)
 
 
 class Batch(NamedTuple):
-    """Some examples: a fixed field is ``[B, ...]``, a ragged one is ``Padded``, time first.
+    """A batch of examples: fixed-size fields are ``[B, ...]``, ragged fields ``Padded``.
 
-    A row that only fills up the shape has index -1, weight 0 and a mask that is False throughout.
+    rows:   indices of the examples. A row that only fills the shape has index -1, weight 0 and a
+            mask that is False everywhere.
+    weight: 1 for an example, otherwise 0
     """
 
     fields: dict[str, np.ndarray | Padded]
@@ -48,7 +56,7 @@ class Batch(NamedTuple):
 
 
 class _Bucket(NamedTuple):
-    """Examples that share one shape: ``size`` of them make a batch, in ``steps`` batches."""
+    """Examples that are padded to one shape, in ``steps`` batches of ``size`` rows."""
 
     rows: np.ndarray
     size: int
@@ -57,7 +65,7 @@ class _Bucket(NamedTuple):
 
 
 def batch_part(batch: Batch, part: slice) -> Batch:
-    """Some rows of a batch."""
+    """Return some rows of a batch."""
     fields = {
         name: Padded(*(leaf[:, part] for leaf in field))
         if isinstance(field, Padded)
@@ -77,14 +85,17 @@ def example_batches(
     seed: int | None = None,
     run: int = 1,
 ) -> Batches:
-    """Batches in which every example comes exactly once an epoch.
+    """Return batches in which every example occurs exactly once per epoch.
 
-    The longest ragged field of an example decides its bucket; in a bucket each field is padded to
-    its own longest, so there are at most as many shapes as ``bounds``, or as ``buckets``, whose
-    bounds are those that pad least.  With ``tokens`` a batch of long sequences holds only as many
-    rows as make about that many time steps.  With a seed, examples
-    and the order of batches are shuffled anew each epoch, in runs of ``run`` batches of one shape
-    (the steps of one dispatch).
+    Examples are assigned to buckets by their longest ragged field. Within a bucket, each field is
+    padded to its longest sequence, so there are at most as many shapes as buckets.
+
+    tokens:  maximum time steps in a batch, rows times the longest sequence. Batches of long
+             sequences have fewer rows.
+    bounds:  maximum length of each bucket; by default those of ``length_bounds``
+    buckets: number of buckets, if there are no bounds
+    seed:    shuffle examples and batches in each epoch; None keeps the order of the data
+    run:     consecutive batches of one shape when shuffled, for example the steps of a dispatch
     """
     lengths = _lengths(fields)
     shapes = [
@@ -94,24 +105,24 @@ def example_batches(
     plan = lru_cache(maxsize=2)(lambda epoch: _plan(shapes, seed, run, epoch))
     steps = sum(shape.steps for shape in shapes)
 
-    def chosen(step: int) -> tuple[_Bucket, np.ndarray]:
+    def planned(step: int) -> tuple[_Bucket, np.ndarray]:
         epoch, position = divmod(step, steps)
         return plan(epoch)[position]
 
     def at(step: int, part: slice) -> Batch:
-        bucket, rows = chosen(step)
+        bucket, rows = planned(step)
         return _gather(fields, rows[part], bucket.lengths)
 
     axes = {name: int(isinstance(field, Ragged)) for name, field in fields.items()}
-    return Batches(at, steps, lambda step: len(chosen(step)[1]), Batch._make((axes, 0, 0)))
+    return Batches(at, steps, lambda step: len(planned(step)[1]), Batch._make((axes, 0, 0)))
 
 
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
-    """Upper bounds of the buckets that pad least, by dynamic programming.
+    """Return the upper bounds of the buckets with the least padding, by dynamic programming.
 
         steps[j] = min_i steps[i] + (count[j] - count[i]) bound[j]
 
-    Candidates are quantiles: a bucket of a handful of examples would make a batch mostly padding.
+    Candidates are quantiles, because batches of a bucket with few examples are mostly padding.
     """
     shares = np.arange(1, 4 * buckets + 1) / (4 * buckets)
     quantiles = np.unique(np.quantile(lengths, shares, method="inverted_cdf"))
@@ -119,7 +130,7 @@ def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tup
     counts = [int((lengths <= bound).sum()) for bound in bounds]
 
     def extended(best: list, j: int) -> tuple[int, tuple[int, ...]]:
-        """The fewest padded steps up to bound j with one bucket more, and the bounds chosen."""
+        """Return the fewest padded steps up to bound j with one more bucket, and the bounds."""
         grown = [
             (steps + (counts[j] - counts[i]) * bounds[j], (*chosen, bounds[j]))
             for i, (steps, chosen) in enumerate(best[:j])
@@ -135,38 +146,38 @@ def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tup
 
 
 def _lengths(fields: Fields) -> np.ndarray:
-    """Of each example the length of its longest ragged field, 1 where it has none."""
+    """Return the length of each example's longest ragged field, or 1 without such a field."""
     counts = {
         name: len(field.lengths if isinstance(field, Ragged) else field)
         for name, field in fields.items()
     }
     if len(set(counts.values())) != 1:
-        raise UserError(f"every field needs one value per example, got {counts}")
+        raise UserError(f"every field needs one value per example, not {counts}")
     count = next(iter(counts.values()))
     if count == 0:
-        raise UserError("there are no examples: give data that is not empty")
+        raise UserError("there are no examples; give data that is not empty")
     ragged = [field.lengths for field in fields.values() if isinstance(field, Ragged)]
     return np.max([np.ones(count, np.int64), *ragged], axis=0)
 
 
 def _by_length(lengths: np.ndarray, bounds: tuple[int, ...]) -> list[np.ndarray]:
-    """Indices of the examples of each bucket, empty buckets left out."""
+    """Return the indices of the examples of each bucket that is not empty."""
     if lengths.max() > max(bounds):
         raise UserError(
             f"example {lengths.argmax()} has length {lengths.max()}, above the last bucket "
-            f"bound {max(bounds)}: raise the bound or cut the example"
+            f"bound {max(bounds)}; raise the bound or truncate the example"
         )
     bucket = np.searchsorted(np.sort(bounds), lengths)
     return [np.flatnonzero(bucket == index) for index in np.unique(bucket)]
 
 
 def _size(batch_size: int, tokens: int | None, length: int) -> int:
-    """Rows of a batch; where ``tokens`` limits them in eights, which suit vector units."""
+    """Return the rows of a batch; if ``tokens`` limits them, a multiple of 8 for vector units."""
     rows = batch_size if tokens is None else min(batch_size, tokens // length)
     if rows < 1:
         raise UserError(
-            f"a batch of {batch_size} rows and {tokens} tokens has no room for an example of "
-            f"length {length}: raise the batch size or the tokens"
+            f"a batch of {batch_size} rows and {tokens} tokens cannot hold an example of length "
+            f"{length}; raise the batch size or the tokens"
         )
     return rows if rows == batch_size or rows < 8 else rows // 8 * 8
 
@@ -183,11 +194,11 @@ def _bucket(fields: Fields, rows: np.ndarray, size: int) -> _Bucket:
 def _plan(
     buckets: list[_Bucket], seed: int | None, run: int, epoch: int
 ) -> list[tuple[_Bucket, np.ndarray]]:
-    """The batches of one epoch in order: for each its bucket and its rows."""
+    """Return the bucket and the rows of each batch of an epoch."""
     shuffle = (lambda x: x) if seed is None else np.random.default_rng([seed, epoch]).permutation
     runs = []
     for bucket in buckets:
-        # Split evenly, so that no batch's gradient rests on a handful of left-over examples.
+        # Split evenly, so that no batch has only a few remaining examples.
         parts = np.array_split(shuffle(bucket.rows), bucket.steps)
         batches = [(bucket, _fill(part, bucket.size)) for part in parts]
         runs += [batches[start : start + run] for start in range(0, len(batches), run)]

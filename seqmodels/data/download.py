@@ -1,4 +1,4 @@
-"""Files from the network, checked by their SHA-256 and kept in the user's cache directory."""
+"""Downloads, verified by their SHA-256 and stored in the user's cache directory."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from seqmodels.errors import UserError
 
 
 def cache_directory() -> Path:
-    """``$XDG_CACHE_HOME/seqmodels/data``, or what the system has in its place."""
-    import pooch  # here, because it imports slowly and most runs download nothing
+    """Return ``$XDG_CACHE_HOME/seqmodels/data``, or the system's equivalent."""
+    import pooch  # slow to import, and most runs download nothing
 
     return pooch.os_cache("seqmodels") / "data"
 
 
 def fetch(url: str, sha256: str, name: str) -> Path:
-    """The file at ``url``, from the cache where it is there already and undamaged."""
+    """Return the path of the file at ``url``, downloaded unless the cache has it undamaged."""
     import pooch
     from requests.exceptions import RequestException
 
@@ -22,11 +22,11 @@ def fetch(url: str, sha256: str, name: str) -> Path:
         return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder))
     except RequestException as error:
         raise UserError(
-            f"cannot download {url} ({type(error).__name__}): check the network, or put the file "
-            f"at {folder / name}"
+            f"cannot download {url} ({type(error).__name__}); check the network, or save the file "
+            f"as {folder / name}"
         ) from error
     except ValueError as error:
         raise UserError(
-            f"the file at {url} has another SHA-256 than {sha256}: it changed or was damaged on "
-            f"the way; try again, or put the right file at {folder / name}"
+            f"the SHA-256 of {url} is not {sha256}: the file was changed or damaged; try again, or "
+            f"save the right file as {folder / name}"
         ) from error

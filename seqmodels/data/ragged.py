@@ -1,4 +1,4 @@
-"""Sequences of unequal length: stored end to end, padded time-major when a batch is made."""
+"""Sequences of unequal length: concatenated in memory, padded time-major in a batch."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,33 +8,33 @@ from jaxtyping import Bool, Int, Shaped
 
 
 class Ragged(NamedTuple):
-    """Sequences end to end: sequence i is ``values[offsets[i]:offsets[i + 1]]``."""
+    """Concatenated sequences: sequence i is ``values[offsets[i]:offsets[i + 1]]``."""
 
     values: Shaped[np.ndarray, "N *D"]
     offsets: Int[np.ndarray, "sequences_plus_one"]
 
     @property
     def lengths(self) -> Int[np.ndarray, "sequences"]:
-        """Length of every sequence."""
+        """Length of each sequence."""
         return np.diff(self.offsets)
 
 
 class Padded(NamedTuple):
-    """Sequences side by side; past its end ``mask[t, b]`` is False and the value zero."""
+    """Padded sequences: after the end of sequence b, ``mask[t, b]`` is False and values are 0."""
 
     values: Shaped[np.ndarray, "T B *D"]
     mask: Bool[np.ndarray, "T B"]
 
 
 def ragged(sequences: Sequence[np.ndarray]) -> Ragged:
-    """Join arrays ``[length, *D]`` end to end."""
+    """Concatenate arrays ``[length, *D]``."""
     offsets = np.cumsum([0, *(len(sequence) for sequence in sequences)])
     values = np.concatenate(sequences) if len(sequences) else np.zeros(0, np.int32)
     return Ragged(values, offsets)
 
 
 def pad(sequences: Ragged, rows: Int[np.ndarray, "B"], length: int) -> Padded:
-    """The sequences ``rows`` as one time-major batch; a row of -1 is an empty sequence."""
+    """Return the sequences ``rows`` as a time-major batch; row -1 is an empty sequence."""
     begin = np.where(rows < 0, 0, sequences.offsets[rows])
     lengths = np.where(rows < 0, 0, sequences.offsets[rows + 1] - begin)
     time = np.arange(length)[:, None]

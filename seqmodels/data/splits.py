@@ -1,4 +1,4 @@
-"""Deterministic splits: by hash, so that adding data moves no example, or by position."""
+"""Deterministic splits: by hash, which is stable when data is added, or by position."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from seqmodels.errors import UserError
 
 
 class Splits(NamedTuple):
-    """The three parts of a data set, whatever they are made of."""
+    """The three splits of a data set, of any type."""
 
     train: Any
     dev: Any
@@ -23,9 +23,9 @@ Fractions = tuple[float, float, float]
 
 
 def hash_split(keys: Iterable[str], fractions: Fractions = (0.98, 0.01, 0.01)) -> Splits:
-    """Indices of the examples in each part; examples with one key never part.
+    """Return the indices of the examples in each split. Examples with equal keys stay together.
 
-    Give as key the example itself, or what its relatives share (a source sentence, a writer).
+    A key is the example itself, or what related examples share (a source sentence, a writer).
     """
     bounds = np.array(_cumulative(fractions)[:-1])
     places = np.searchsorted(bounds, [_place(key) for key in keys], side="right")
@@ -33,7 +33,7 @@ def hash_split(keys: Iterable[str], fractions: Fractions = (0.98, 0.01, 0.01)) -
 
 
 def contiguous_split(values: Sequence, fractions: Fractions = (0.9, 0.1, 0.0)) -> Splits:
-    """The first part of one text or series for training, the next for dev, the last for test."""
+    """Split a text or series into consecutive parts for train, dev and test."""
     first, second = (int(len(values) * bound) for bound in _cumulative(fractions)[:-1])
     return Splits(values[:first], values[first:second], values[second:])
 
@@ -41,12 +41,12 @@ def contiguous_split(values: Sequence, fractions: Fractions = (0.9, 0.1, 0.0)) -
 def _cumulative(fractions: Fractions) -> list[float]:
     if not isclose(sum(fractions), 1.0) or min(fractions) < 0:
         raise UserError(
-            f"train, dev and test fractions must be positive and sum to 1, not {fractions}"
+            f"train, dev and test fractions must be 0 or more and sum to 1, not {fractions}"
         )
     return list(accumulate(fractions))
 
 
 def _place(key: str) -> float:
-    """A number in [0, 1) that depends on the key alone, on every machine."""
+    """Return a number in [0, 1) that depends only on the key, on every machine."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

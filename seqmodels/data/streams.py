@@ -1,4 +1,4 @@
-"""One long text as parallel streams of consecutive windows, for truncated backprop through time."""
+"""Windows of a long text, read in parallel streams, for truncated backpropagation through time."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,10 +11,12 @@ from seqmodels.errors import UserError
 
 
 class Window(NamedTuple):
-    """The same T steps of time in B streams; the next window goes on where this one stops.
+    """T consecutive steps of B streams; the next window continues where this one ends.
 
-    ``targets[t] = inputs[t + 1]``; ``resets[t, b]`` is True where a stream begins anew, so that
-    the carried state must be set back; ``mask`` is False past the end of the text.
+    inputs:  tokens
+    targets: the next token of each, ``targets[t] = inputs[t + 1]``
+    mask:    False past the end of the text
+    resets:  True where a stream begins, so that the carry must be reset
     """
 
     inputs: Int[np.ndarray, "T B"]
@@ -31,18 +33,18 @@ def training_windows(
     seed: int | None = None,
     name: str = "the text",
 ) -> Batches:
-    """Full windows only; an epoch covers as many tokens as fill whole batches.
+    """Return full windows of ``batch_size`` streams; an epoch omits the tokens that are left over.
 
-    With a seed an epoch begins at an offset drawn from ``(seed, epoch)``, so that the tokens left
-    over and the places where windows are cut differ from epoch to epoch.
+    With a seed, each epoch begins at an offset drawn from ``(seed, epoch)``, so that the omitted
+    tokens and the boundaries of the windows differ between epochs.
     """
     pairs = len(tokens) - 1
-    _check(batch_size, length)
+    _check_sizes(batch_size, length)
     steps = pairs // (batch_size * length)
     if steps < 1:
         raise UserError(
             f"{name} has {len(tokens)} symbols and one batch needs {batch_size * length + 1} "
-            f"({batch_size} streams of {length}): lower the batch size or length, or give more text"
+            f"({batch_size} streams of {length}); lower --batch-size or --length, or give more text"
         )
     spare = pairs - steps * batch_size * length
     streams = np.arange(length + 1)[:, None] + np.arange(batch_size) * steps * length
@@ -64,33 +66,36 @@ def training_windows(
 def evaluation_windows(
     tokens: Int[np.ndarray, "N"], batch_size: int, length: int, *, name: str = "the text"
 ) -> Batches:
-    """Every token after the first is a target exactly once; one stream keeps the whole context."""
-    _check(batch_size, length)
+    """Return windows in which every token except the first is a target exactly once.
+
+    Each stream begins without context, so a single stream gives every token its full context.
+    """
+    _check_sizes(batch_size, length)
     pairs = len(tokens) - 1
     if pairs < 1:
-        raise UserError(f"{name} has {len(tokens)} symbols and evaluation needs 2: give more text")
+        raise UserError(f"{name} has {len(tokens)} symbols and evaluation needs 2; give more text")
     share = -(-pairs // batch_size)
     starts = np.arange(batch_size) * share
     stops = np.minimum(starts + share, pairs)
     steps = -(-share // length)
 
     def at(step: int, part: slice) -> Window:
-        return _window(tokens, starts[part], stops[part], step % steps, length)
+        return _evaluation_window(tokens, starts[part], stops[part], step % steps, length)
 
     return Batches(at, steps, lambda step: batch_size, batch_axis=1)
 
 
-def _check(batch_size: int, length: int) -> None:
+def _check_sizes(batch_size: int, length: int) -> None:
     if batch_size < 1 or length < 1:
         raise UserError(
             f"--batch-size and --length must be 1 or more, not {batch_size} and {length}"
         )
 
 
-def _window(
+def _evaluation_window(
     tokens: np.ndarray, starts: np.ndarray, stops: np.ndarray, position: int, length: int
 ) -> Window:
-    """Window number ``position`` of the streams ``tokens[starts[b]:stops[b] + 1]``."""
+    """Return window number ``position`` of the streams ``tokens[starts[b]:stops[b] + 1]``."""
     index = starts + (position * length + np.arange(length))[:, None]
     mask = index < stops
     resets = np.zeros_like(mask)

@@ -1,4 +1,4 @@
-"""The likeliest next token, again and again."""
+"""Greedy decoding."""
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +10,12 @@ from seqmodels.types import Array, Carry, Int
 def greedy(
     step: Step, carry: Carry, first: Int[Array, "*B"], *, end: int, limit: int
 ) -> Int[Array, "T *B"]:
-    """At most ``limit`` tokens after ``first``, each the likeliest; ``end`` fills up what follows.
+    """Return the ``limit`` tokens that follow ``first``, each the most likely one.
 
         y_t = argmax_v p(v | y_1 ... y_{t-1})
 
-    It stops when every sequence has ended.
+    ``step(carry, token) -> (carry, logits)``.  A sequence is padded with ``end`` after its first
+    ``end``, and decoding stops when all sequences have ended.
 
     >>> def count(carry, token):  # after token n comes n + 1
     ...     return carry, jax.nn.one_hot(token + 1, 5)
@@ -23,16 +24,16 @@ def greedy(
     """
     tokens = jnp.full((limit, *first.shape), end, first.dtype)
 
-    def unfinished(state: tuple) -> Array:
-        place, _, token, _ = state
-        return (place < limit) & ((place == 0) | jnp.any(token != end))
+    def is_unfinished(state: tuple) -> Array:
+        position, _, token, _ = state
+        return (position < limit) & ((position == 0) | jnp.any(token != end))
 
     def extend(state: tuple) -> tuple:
-        place, carry, token, tokens = state
-        over = (place > 0) & (token == end)
+        position, carry, token, tokens = state
+        ended = (position > 0) & (token == end)
         carry, logits = step(carry, token)
         best = jnp.argmax(logits, axis=-1).astype(token.dtype)
-        token = jnp.where(over, jnp.full_like(token, end), best)
-        return place + 1, carry, token, tokens.at[place].set(token)
+        token = jnp.where(ended, jnp.full_like(token, end), best)
+        return position + 1, carry, token, tokens.at[position].set(token)
 
-    return jax.lax.while_loop(unfinished, extend, (jnp.int32(0), carry, first, tokens))[-1]
+    return jax.lax.while_loop(is_unfinished, extend, (jnp.int32(0), carry, first, tokens))[-1]

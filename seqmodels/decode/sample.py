@@ -1,4 +1,4 @@
-"""Sampling from any step function, with temperature, top-k and top-p."""
+"""Sampling from a step function, with temperature, top-k and top-p."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from seqmodels.types import Array, Carry, Float, Int, Key
 
-Step = Callable[[Carry, Array], tuple[Carry, Array]]
+Step = Callable[[Carry, Array], tuple[Carry, Array]]  # (carry, token) -> (carry, logits)
 
 
-class Decoding(NamedTuple):
-    """Where sampling stands: what the next token is drawn from, and the key to draw with."""
+class SampleState(NamedTuple):
+    """The carry, the logits of the next token, and the key to draw it with."""
 
     carry: Carry
     logits: Float[Array, "*B V"]
@@ -21,33 +21,34 @@ class Decoding(NamedTuple):
 
 def sample(
     step: Step,
-    state: Decoding,
+    state: SampleState,
     length: int,
     *,
     temperature: float | Array = 1.0,
     top_k: int | Array = 0,
     top_p: float | Array = 1.0,
-) -> tuple[Decoding, Int[Array, "T *B"]]:
-    """``length`` tokens drawn one after the other; the state goes on where they stop.
+) -> tuple[SampleState, Int[Array, "T *B"]]:
+    """Draw ``length`` tokens, one after another; return the state to continue from, and the tokens.
 
-    ``step(carry, token) -> (carry, logits)``.  Sampling in pieces gives the same tokens as at once.
+    ``step(carry, token) -> (carry, logits)``.  Sampling in several calls gives the same tokens as
+    sampling in one.
 
     >>> def count(carry, token):  # after token n comes n + 1
     ...     return carry, 50.0 * jax.nn.one_hot(token + 1, 5)
-    >>> state = Decoding((), 50.0 * jax.nn.one_hot(jnp.array([0, 1]), 5), jax.random.key(0))
+    >>> state = SampleState((), 50.0 * jax.nn.one_hot(jnp.array([0, 1]), 5), jax.random.key(0))
     >>> sample(count, state, 3)[1].T.tolist()
     [[0, 1, 2], [1, 2, 3]]
     """
 
-    def draw(state: Decoding, _: None) -> tuple[Decoding, Array]:
-        key, key_now = jax.random.split(state.key)
-        token = choose(key_now, state.logits, temperature=temperature, top_k=top_k, top_p=top_p)
-        return Decoding(*step(state.carry, token), key), token
+    def draw(state: SampleState, _: None) -> tuple[SampleState, Array]:
+        key, key_t = jax.random.split(state.key)
+        token = sample_token(key_t, state.logits, temperature=temperature, top_k=top_k, top_p=top_p)
+        return SampleState(*step(state.carry, token), key), token
 
     return jax.lax.scan(draw, state, length=length)
 
 
-def choose(
+def sample_token(
     key: Key[Array, ""],
     logits: Float[Array, "*B V"],
     *,
@@ -55,28 +56,29 @@ def choose(
     top_k: int | Array = 0,
     top_p: float | Array = 1.0,
 ) -> Int[Array, "*B"]:
-    """One token of each row, from ``softmax(z / temperature)`` cut to its likeliest part.
+    """Draw one token per row from ``softmax(z / temperature)``, truncated by top-k and top-p.
 
         argmax_v z_v + temperature * Gumbel noise      (temperature 0: greedy)
 
-    ``top_k`` keeps the k likeliest tokens (0: all; Fan et al. 2018); ``top_p`` the fewest that hold
-    this much probability, Holtzman et al. (2020), arXiv:1904.09751.
+    ``top_k`` keeps the k most likely tokens (0: all; Fan et al. 2018).  ``top_p`` keeps the fewest
+    tokens with at least this much probability, Holtzman et al. (2020), arXiv:1904.09751.
 
     >>> logits = jnp.log(jnp.array([0.5, 0.3, 0.2]))
     >>> keys = jax.random.split(jax.random.key(0), 200)
-    >>> sorted(set(jax.vmap(lambda key: choose(key, logits, top_p=0.6))(keys).tolist()))
+    >>> draw = jax.jit(jax.vmap(lambda key: sample_token(key, logits, top_p=0.6)))
+    >>> sorted(set(draw(keys).tolist()))
     [0, 1]
-    >>> int(choose(keys[0], logits, temperature=0.0))
+    >>> int(sample_token(keys[0], logits, temperature=0.0))
     0
     """
     size = logits.shape[-1]
     ranked, tokens = jax.lax.top_k(logits.astype(jnp.float32), size)
     temperature = jnp.asarray(temperature, jnp.float32)
     shares = jax.nn.softmax(ranked / jnp.maximum(temperature, 1e-6), axis=-1)
-    before = jnp.cumsum(shares, axis=-1) - shares  # probability of all that is likelier
+    before = jnp.cumsum(shares, axis=-1) - shares  # probability of all more likely tokens
     rank = jax.lax.broadcasted_iota(jnp.int32, ranked.shape, ranked.ndim - 1)
     top_k = jnp.where(jnp.asarray(top_k) > 0, top_k, size)
-    kept = (rank < top_k) & ((rank == 0) | (before < top_p))
+    allowed = (rank < top_k) & ((rank == 0) | (before < top_p))
     noisy = ranked + temperature * jax.random.gumbel(key, ranked.shape)
-    best = jnp.argmax(jnp.where(kept, noisy, -jnp.inf), axis=-1)
+    best = jnp.argmax(jnp.where(allowed, noisy, -jnp.inf), axis=-1)
     return jnp.take_along_axis(tokens, best[..., None], axis=-1)[..., 0]

@@ -1,97 +1,91 @@
-"""The engines, and the table by which ``auto`` picks one.
+"""The engines of ``unroll``, and the table by which ``auto`` picks one.
 
-======================  ===============  ==============================================
-cell                    engine           why
-======================  ===============  ==============================================
-structured, 16 bits,    ``mosaic``       one kernel; where it takes the cell and the
-on one Hopper GPU                        device has room for half of the batch at once
-plain LSTM, GRU, RNN,   ``native``       the steps on all cores; where its kernels were
-one CPU                                  compiled (``python -m seqmodels.engines.native``)
-structured              ``fused``        own backward pass, no per-step weight sums
+======================  ===============  ====================================================
+cell and device         engine           reason
+======================  ===============  ====================================================
+structured, 16 bits,    ``mosaic``       one kernel launch per pass; only if the weights fit
+one Hopper GPU                           on chip and all clusters run in at most two waves
+plain LSTM, GRU, RNN,   ``native``       multithreaded steps; only if its kernels were compiled
+one CPU                                  (``python -m seqmodels.engines.native``)
+structured              ``fused``        hand-written backward pass, one weight-gradient matmul
+                                         per chunk
 linear, GPU             ``associative``  O(log T) depth
-linear, CPU             ``scan``         two cores gain nothing from the extra work
-any other               ``scan``         needs nothing but ``step``
-======================  ===============  ==============================================
+linear, CPU             ``scan``         a few cores gain nothing from the extra work
+any other               ``scan``         needs only ``step``
+======================  ===============  ====================================================
 
-``newton`` must be asked for by name, since whether it pays depends on the weights.  It, ``mosaic``,
-``native`` and ``fused`` have no forward mode: ask for ``scan`` under ``jax.jvp``, ``jacfwd`` or
-``hessian``.
+``newton`` must be requested by name, because whether it is faster depends on the weights.  Only
+``scan`` and ``associative`` support forward-mode differentiation (``jax.jvp``, ``jacfwd``,
+``hessian``).
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 
+from seqmodels.engines import hopper
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.fused import Fused
-from seqmodels.engines.mosaic import Mosaic
 from seqmodels.engines.native.engine import Native
 from seqmodels.engines.newton import Newton
 from seqmodels.engines.problem import Problem
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
-from seqmodels.types import Carry, Linear, Structured
+from seqmodels.types import Carry
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Solves a problem that ``refusal`` found nothing against."""
+    """An algorithm that runs a cell over all time steps."""
 
-    def __call__(self, problem: Problem) -> tuple[Any, Carry]: ...
+    def refusal(self, problem: Problem) -> str | None:
+        """Return why the engine cannot run a problem, or ``None`` if it can."""
+
+    def __call__(self, problem: Problem) -> tuple[Any, Carry]:
+        """Return the outputs and the final carry of a problem that it does not refuse."""
+        ...
 
 
-ENGINES: dict[str, Engine] = {
-    "scan": Scan(),
-    "fused": Fused(),
-    "associative": Associative(),
-    "mosaic": Mosaic(),
-    "native": Native(),
-    "newton": Newton(),
+def load_mosaic() -> Any:
+    """Import and return the Hopper engine; importing Pallas takes a second, so only on demand."""
+    from seqmodels.engines.mosaic.engine import Mosaic
+
+    return Mosaic()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "scan": Scan,
+    "fused": Fused,
+    "associative": Associative,
+    "mosaic": load_mosaic,
+    "native": Native,
+    "newton": Newton,
 }
 
 
 def choose(engine: str | Engine, problem: Problem) -> Engine:
-    """The engine that was asked for, refused where it cannot run this problem."""
+    """Return the requested engine; raise ``UserError`` if it cannot run the problem."""
     if engine == "auto":
         return auto(problem)
     if isinstance(engine, str) and engine not in ENGINES:
         raise UserError(f"engine={engine!r} is unknown: choose auto, {', '.join(ENGINES)}")
-    chosen = ENGINES[engine] if isinstance(engine, str) else engine
-    reason = refusal(chosen, problem)
+    chosen = ENGINES[engine]() if isinstance(engine, str) else engine
+    reason = chosen.refusal(problem)
     if reason:
         raise UserError(f"engine={type(chosen).__name__.lower()!r} {reason}; use engine='auto'")
     return chosen if problem.length else Scan()
 
 
 def auto(problem: Problem) -> Engine:
-    """The engine of the table above."""
+    """Return the engine that the table above names for a problem."""
     if not problem.length:
         return Scan()
-    mosaic = Mosaic()
-    if refusal(mosaic, problem) is None and mosaic.pays(problem):
-        return mosaic
-    preferred: list[Engine] = [Native(), Fused()] if jax.device_count() == 1 else [Fused()]
+    if hopper.on_hopper():
+        mosaic = load_mosaic()
+        if mosaic.refusal(problem) is None and mosaic.pays(problem):
+            return mosaic
+    candidates: list[Engine] = [Native(), Fused()] if jax.device_count() == 1 else [Fused()]
     if jax.default_backend() != "cpu":
-        preferred.append(Associative())
-    return next((engine for engine in preferred if refusal(engine, problem) is None), Scan())
-
-
-def refusal(engine: Engine, problem: Problem) -> str | None:
-    """Why an engine cannot run a problem; ``None`` where it can."""
-    form = problem.cell.form
-    if isinstance(engine, Newton):
-        return engine.refusal(problem)
-    if isinstance(engine, Fused | Native | Mosaic):
-        if not isinstance(form, Structured):
-            return "needs a structured cell (Cell.form), which this one is not"
-        if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
-            return "needs a carry of floating-point arrays"
-    if isinstance(engine, Native | Mosaic):
-        return engine.refusal(problem)
-    if isinstance(engine, Associative):
-        if not isinstance(form, Linear):
-            return "needs a cell that is linear in its state (minGRU, minLSTM, LRU, RG-LRU)"
-        if problem.clip is not None:
-            return "has no steps at which clip_gradient could act"
-    return None
+        candidates.append(Associative())
+    return next((engine for engine in candidates if engine.refusal(problem) is None), Scan())

@@ -1,4 +1,4 @@
-"""Time in chunks: long enough for one large matmul, short enough for the cache."""
+"""Scans over chunks of time steps, large enough for fast matmuls and small enough for the cache."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from seqmodels.engines.problem import join_time, split_time
 from seqmodels.types import Array, Carry, PyTree
 
-CHUNK_BYTES = 2**21  # of gates: a chunk's arrays should stay in the cache
+CHUNK_BYTES = 2**21  # gates of a chunk; its arrays should fit in the cache
 
 
 def chunk_length(length: int, step_bytes: int) -> int:
-    """The largest number of steps whose gates fit ``CHUNK_BYTES``, preferring divisors of T.
+    """Return the largest number of steps whose gates fit ``CHUNK_BYTES``, preferring divisors of T.
 
-    On an accelerator memory is flat and launches are dear: there the whole sequence is one chunk.
+    On an accelerator the whole sequence is one chunk, because kernel launches are expensive there
+    and a chunk gains nothing from a cache.
     """
     if jax.default_backend() != "cpu":
         return length
@@ -25,10 +26,10 @@ def chunk_length(length: int, step_bytes: int) -> int:
 
 
 def scan_gates(gates: int, step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, PyTree]:
-    """``lax.scan(step, carry, rows)``, with ``rows[0]`` of each step as a tuple of its gates.
+    """Run ``lax.scan(step, carry, rows)`` with ``rows[0]`` of each step split into its gates.
 
-    XLA's CPU backend does not vectorise what reads a slice of a dynamic slice, so each gate is
-    cut out of the whole.
+    XLA's CPU backend does not vectorise code that reads a slice of a dynamic slice, so each gate is
+    sliced directly from the array of all steps.
     """
     whole, *others = rows
     shape = (1, *whole.shape[1:-1], whole.shape[-1] // gates)
@@ -43,7 +44,7 @@ def scan_gates(gates: int, step: Callable, carry: Carry, rows: tuple) -> tuple[C
 
 
 def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, Array]:
-    """``lax.scan(step, carry, rows)``, each output written where ``rows[0]`` of its step was."""
+    """Run ``lax.scan(step, carry, rows)``; the outputs overwrite ``rows[0]``."""
     whole, *others = rows
 
     def body(state: tuple[Carry, Array], inputs: tuple) -> tuple[tuple[Carry, Array], None]:
@@ -58,10 +59,11 @@ def scan_in_place(step: Callable, carry: Carry, rows: tuple) -> tuple[Carry, Arr
 
 
 def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) -> bool:
-    """Whether a step's only output is its new carry, of the shape of ``rows[0]``, and a ``tanh``.
+    """Return whether ``scan_in_place`` avoids a copy of all outputs at every step.
 
-    Were they computed apart, both would read that row, and XLA would copy the whole at every step,
-    as it does on a GPU.  What is cheap, a ReLU, it does compute twice.
+    This needs a CPU and a step whose only output is its new carry, a ``tanh`` of the shape of
+    ``rows[0]``.  If XLA computed output and carry separately, as it does on a GPU and with a cheap
+    activation such as ReLU, both would read the row that is overwritten, and XLA would copy.
     """
     if jax.default_backend() != "cpu":
         return False
@@ -71,11 +73,11 @@ def is_in_place(step: Callable, rows: Callable, carry: Carry, sequence: PyTree) 
         return row[0], *step(carry, row)
 
     closed, (u, _, (y, _)) = jax.make_jaxpr(first, return_shape=True)(carry, sequence)
-    found = closed.jaxpr.outvars
-    alone = isinstance(u, jax.ShapeDtypeStruct) and u == y
-    if not (alone and len(found) == 3 and found[1] is found[2]):
+    outputs = closed.jaxpr.outvars
+    fits = isinstance(u, jax.ShapeDtypeStruct) and u == y
+    if not (fits and len(outputs) == 3 and outputs[1] is outputs[2]):
         return False
-    return any(found[1] in e.outvars and e.primitive is jax.lax.tanh_p for e in closed.jaxpr.eqns)
+    return any(outputs[1] in e.outvars and e.primitive is jax.lax.tanh_p for e in closed.jaxpr.eqns)
 
 
 def scan_in_chunks(
@@ -86,9 +88,10 @@ def scan_in_chunks(
     steps: int,
     scan: Callable[..., tuple[PyTree, PyTree]],
 ) -> tuple[Carry, PyTree]:
-    """``scan(step, carry, rows(sequence))``, with ``rows`` applied to one chunk at a time.
+    """Run ``scan(step, carry, rows(sequence))``, applying ``rows`` to one chunk at a time.
 
-    Each output is written to its place in the whole: stacked by chunk, it would be copied again.
+    Each step writes its output into the array of all outputs, because stacking the outputs of the
+    chunks would copy them once more.
     """
 
     def write(state: tuple[Carry, PyTree], inputs: tuple) -> tuple[tuple[Carry, PyTree], None]:
@@ -107,14 +110,14 @@ def scan_in_chunks(
     length = jax.tree.leaves(sequence)[0].shape[0]
     outs = jax.tree.map(lambda a: jnp.zeros((length, *a.shape), a.dtype), out)
     indexed = jnp.arange(length), sequence
-    (carry, outs), _ = over_chunks(chunk, (carry, outs), indexed, steps)
+    (carry, outs), _ = scan_chunks(chunk, (carry, outs), indexed, steps)
     return carry, outs
 
 
-def over_chunks(
+def scan_chunks(
     body: Callable, state: PyTree, sequence: PyTree, steps: int, reverse: bool = False
 ) -> tuple[PyTree, PyTree]:
-    """``lax.scan`` of ``body`` over chunks of ``steps``; what remains is a shorter last chunk."""
+    """Scan ``body`` over chunks of ``steps`` time steps; the last chunk may be shorter."""
     length = jax.tree.leaves(sequence)[0].shape[0]
     if steps == length:
         return body(state, sequence)

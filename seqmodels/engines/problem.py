@@ -1,4 +1,4 @@
-"""What every engine is given, and the masks, resets and clipping that all of them share."""
+"""The problem that an engine solves; masks, clipping and chunks of time for all engines."""
 
 from typing import Any, NamedTuple
 
@@ -9,15 +9,15 @@ from seqmodels.types import Array, Bool, Carry, Cell, Linear, Noisy, Params, PyT
 
 
 class Problem(NamedTuple):
-    """One call of ``unroll`` after its arguments were checked; time runs forwards."""
+    """The checked arguments of one call of ``unroll``; time runs forwards."""
 
     cell: Cell
     params: Params
-    xs: Any  # [T, *B, D], or Noisy of it
+    xs: Any  # [T, *B, D], or ``Noisy`` around it
     carry: Carry
     mask: Bool[Array, "T *B"] | None = None
     resets: Bool[Array, "T *B"] | None = None
-    clip: Any = None  # bound on every element of a carry's cotangent
+    clip: Any = None  # bound on each element of the carry's cotangent
 
     @property
     def length(self) -> int:
@@ -39,26 +39,36 @@ class Problem(NamedTuple):
 
     @property
     def kernel(self) -> jax.ShapeDtypeStruct:
-        """The recurrent kernel as ``prepare`` leaves it: its shape and dtype."""
+        """The shape and dtype of the recurrent kernel after ``prepare``."""
         form = self.structured
         return jax.eval_shape(lambda p: form.kernel(form.prepare(p)), self.params)
 
     def start(self) -> Carry:
+        """Return the carry that a reset restores."""
         return self.cell.start(self.params, self.batch_shape)
 
 
+def structured_refusal(problem: Problem) -> str | None:
+    """Return why an engine for structured cells cannot run a problem, or ``None`` if it can."""
+    if not isinstance(problem.cell.form, Structured):
+        return "needs a structured cell (Cell.form), which this one is not"
+    if not all(jnp.issubdtype(a.dtype, jnp.floating) for a in jax.tree.leaves(problem.carry)):
+        return "needs a carry of floating-point arrays"
+    return None
+
+
 def inputs_of(xs: Any) -> Array:
-    """The array of inputs, without the noise that may accompany it."""
+    """Return the array of inputs without its noise."""
     return xs.x if isinstance(xs, Noisy) else xs
 
 
 def noise_of(xs: Any) -> PyTree:
-    """The noise that accompanies an input; ``()`` where there is none."""
+    """Return the noise of an input, or ``()`` if it has none."""
     return xs.noise if isinstance(xs, Noisy) else ()
 
 
 def where(condition: Bool[Array, "*B"] | None, yes: PyTree, no: PyTree) -> PyTree:
-    """``jnp.where`` over trees whose leaves are [*B, ...]; ``yes`` where there is no condition."""
+    """Apply ``jnp.where`` to trees of ``[*B, ...]`` leaves; without a condition return ``yes``."""
     if condition is None:
         return yes
 
@@ -70,12 +80,12 @@ def where(condition: Bool[Array, "*B"] | None, yes: PyTree, no: PyTree) -> PyTre
 
 
 def zeros_like(tree: PyTree) -> PyTree:
-    """A tree of zeros."""
+    """Return a tree of zeros with the same shapes and dtypes."""
     return jax.tree.map(jnp.zeros_like, tree)
 
 
 def clip_tree(tree: PyTree, bound: Any) -> PyTree:
-    """Every element clipped to [-bound, bound]; the tree itself where there is no bound."""
+    """Clip every element to ``[-bound, bound]``; without a bound return the tree unchanged."""
     if bound is None:
         return tree
     return jax.tree.map(
@@ -85,7 +95,7 @@ def clip_tree(tree: PyTree, bound: Any) -> PyTree:
 
 @jax.custom_vjp
 def clip_cotangent(tree: PyTree, bound: Any) -> PyTree:
-    """The identity, whose cotangent is clipped elementwise."""
+    """Return the tree unchanged and clip its cotangent elementwise."""
     return tree
 
 
@@ -96,7 +106,7 @@ clip_cotangent.defvjp(
 
 
 def split_time(tree: PyTree, length: int, chunk: int) -> tuple[PyTree, PyTree]:
-    """``[T, ...] -> [T // K, K, ...]`` and the remaining ``[T % K, ...]``."""
+    """Split ``[T, ...]`` into ``[T // K, K, ...]`` and the remaining ``[T % K, ...]``."""
     whole = length // chunk
 
     def head(a: Array) -> Array:
@@ -106,7 +116,7 @@ def split_time(tree: PyTree, length: int, chunk: int) -> tuple[PyTree, PyTree]:
 
 
 def join_time(head: PyTree, tail: PyTree | None) -> PyTree:
-    """``[N, K, ...]`` and ``[R, ...]`` back to ``[N*K + R, ...]``."""
+    """Join ``[N, K, ...]`` and ``[R, ...]`` to ``[N*K + R, ...]``, undoing ``split_time``."""
 
     def flat(a: Array) -> Array:
         return a.reshape(a.shape[0] * a.shape[1], *a.shape[2:])

@@ -1,26 +1,33 @@
-"""The plain engine: ``lax.scan`` over ``cell.step``.  Every other engine is tested against it."""
+"""The reference engine: ``lax.scan`` over ``cell.step``."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 
-from seqmodels.cells.build import structured_step
+from seqmodels.cells.forms import structured_step
 from seqmodels.engines.problem import Problem, clip_cotangent, where, zeros_like
 from seqmodels.types import Carry, Structured
 
 
 class Scan(NamedTuple):
-    """Takes any cell; has forward mode and higher derivatives.  ``unroll`` steps per iteration."""
+    """Run any cell by ``lax.scan``, with ``unroll`` steps per iteration.
+
+    It supports forward-mode and higher derivatives.  Every other engine is tested against it.
+    """
 
     unroll: int = 1
+
+    def refusal(self, problem: Problem) -> str | None:
+        return None
 
     def __call__(self, problem: Problem) -> tuple[Any, Carry]:
         carry, (ys, _) = self.run(problem, keep=False)
         return ys, carry
 
     def run(self, problem: Problem, *, keep: bool) -> tuple[Carry, tuple[Any, Any]]:
-        """The final carry, with all outputs and (if kept) the carry after every step."""
-        step, start = stepper(problem), problem.start()
+        """Return the final carry, all outputs and, with ``keep``, the carry after every step."""
+        step, start = make_step(problem), problem.start()
 
         def body(carry: Carry, inputs: Any) -> tuple[Carry, Any]:
             x, mask, reset = inputs
@@ -36,8 +43,8 @@ class Scan(NamedTuple):
         return jax.lax.scan(body, problem.carry, inputs, unroll=self.unroll)
 
 
-def stepper(problem: Problem):
-    """``(carry, x) -> (carry, y)``, with what a structured cell prepares taken out of the loop."""
+def make_step(problem: Problem) -> Callable[[Carry, Any], tuple[Carry, Any]]:
+    """Return ``(carry, x) -> (carry, y)``; a structured cell's ``prepare`` runs only once."""
     form, params = problem.cell.form, problem.params
     if isinstance(form, Structured):
         prepared = form.prepare(params)

@@ -1,4 +1,4 @@
-"""Word embeddings, which may begin from vectors that were trained elsewhere."""
+"""Word embeddings, optionally pretrained or with character n-grams."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,11 @@ from seqmodels.types import Array, Float, Int, Layer, Params
 def word_embedding(
     vocabulary: int, size: int, scale: float = 0.1, load: Callable[[], Vectors] | None = None
 ) -> Layer:
-    """Normal vectors of this scale; ``load`` gives those of some words, scaled to the same.
+    """Return an embedding with normal vectors of standard deviation ``scale``.
 
-    It is called when parameters are made, and not when only their shapes are asked for, so that a
-    trained model does not need the file any more.
+    ``load`` returns the pretrained vectors of some words, which are rescaled to the same standard
+    deviation.  It is called only when parameters are made, not when their shapes are traced, so
+    that a trained model does not need the file.
     """
     embedding = layer(nnx.Embed, vocabulary, size, embedding_init=jax.nn.initializers.normal(scale))
     if load is None:
@@ -40,12 +41,13 @@ def word_embedding(
     return embedding._replace(init=init)
 
 
-def with_ngrams(words: Layer, ngrams: Layer) -> Layer:
-    """A word's own vector and those of its n-grams, which are x[1:]; 0 is none.
+def ngram_embedding(words: Layer, ngrams: Layer) -> Layer:
+    """Add the vectors of a word's n-grams to the vector of the word.
 
         v(x) = E[x_0] + sum_k F[x_k] / sqrt(n),    n = |{k > 0: x_k > 0}|
 
-    Bojanowski et al. (2017), arXiv:1607.04606.
+    x[0] is the index of the word and x[1:] are those of its n-grams, padded with 0.  Bojanowski et
+    al. (2017), arXiv:1607.04606.
     """
 
     def init(key: jax.Array) -> Params:
@@ -55,9 +57,9 @@ def with_ngrams(words: Layer, ngrams: Layer) -> Layer:
     def apply(params: Params, x: Int[Array, "*B K"]) -> Float[Array, "*B D"]:
         grams = x[..., 1:]
         vectors = ngrams.apply(params["ngrams"], grams)
-        there = (grams > 0).astype(vectors.dtype)
-        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(there, axis=-1), 1.0)).astype(vectors.dtype)
-        total = jnp.einsum("...kd,...k->...d", vectors, there) * scale[..., None]
+        mask = (grams > 0).astype(vectors.dtype)
+        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(mask, axis=-1), 1.0)).astype(vectors.dtype)
+        total = jnp.einsum("...kd,...k->...d", vectors, mask) * scale[..., None]
         return words.apply(params["words"], x[..., 0]) + total
 
     return Layer(init, apply)

@@ -1,4 +1,4 @@
-"""A multilayer perceptron from Flax's linear layers."""
+"""Multilayer perceptron."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,14 +7,17 @@ import jax
 from flax import nnx
 
 from seqmodels.flax import layer
-from seqmodels.noise import Rate, keep_mask
+from seqmodels.noise import Rate, dropout_mask
 from seqmodels.types import Array, Float, Layer, Params
 
 
 def mlp(sizes: Sequence[int], dropout: Rate = 0.0) -> Layer:
-    """``sizes`` from input to output, rectified in between; with a key each input drops features.
+    """Return an MLP with ReLU between its layers; ``sizes`` are from input to output.
 
-    h_{i+1} = relu(W_i d(h_i) + b_i),    the last without relu
+        h_{i+1} = W_i d(relu(h_i)) + b_i
+
+    The first layer has no ReLU.  Dropout d acts on the input of every layer, if ``apply`` is given
+    a key.
     """
     layers = [layer(nnx.Linear, *size) for size in pairwise(sizes)]
 
@@ -28,7 +31,7 @@ def mlp(sizes: Sequence[int], dropout: Rate = 0.0) -> Layer:
         for i, each in enumerate(layers):
             x = x if i == 0 else jax.nn.relu(x)
             if key is not None:
-                mask = keep_mask(jax.random.fold_in(key, i), dropout, x.shape)
+                mask = dropout_mask(jax.random.fold_in(key, i), dropout, x.shape)
                 x = x * mask.astype(x.dtype)
             x = each.apply(params[str(i)], x)
         return x

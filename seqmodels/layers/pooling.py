@@ -1,45 +1,51 @@
-"""From the outputs of all time steps to one vector; steps outside of the mask do not count."""
+"""Pooling of the outputs of all time steps into one vector, with masks."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
+from seqmodels.cells.initializers import glorot
 from seqmodels.types import Array, Bool, Carry, Float, Params
 from seqmodels.wrap import Directions
 
 Mask = Bool[Array, "T *B"]
 
 
-def last(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
-    """The output at each sequence's own last step; zero for a sequence without steps."""
-    place = ys.shape[0] - 1 - jnp.argmax(mask[::-1], axis=0)
-    return jnp.take_along_axis(ys, place[None, ..., None], axis=0)[0]
+def pool_last(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
+    """Return the output at the last step of each sequence, or zero for an empty sequence."""
+    index = ys.shape[0] - 1 - jnp.argmax(mask[::-1], axis=0)
+    return jnp.take_along_axis(ys, index[None, ..., None], axis=0)[0]
 
 
-def first(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
-    """The output at each sequence's first step, where a cell that runs backwards ends."""
-    return last(ys[::-1], mask[::-1])
+def pool_first(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
+    """Return the output at the first step of each sequence, where a backward cell ends."""
+    return pool_last(ys[::-1], mask[::-1])
 
 
-def mean(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
-    """The mean over a sequence's steps."""
+def pool_mean(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
+    """Return the mean over the steps of each sequence."""
     count = jnp.maximum(jnp.sum(mask, axis=0, dtype=ys.dtype), jnp.ones((), ys.dtype))
     total = jnp.sum(jnp.where(mask[..., None], ys, jnp.zeros_like(ys)), axis=0)
     return total / count[..., None]
 
 
-def maximum(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
-    """The largest value of each feature; zero for a sequence without steps."""
+def pool_max(ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
+    """Return the maximum of each feature over the steps, or zero for an empty sequence."""
     lowest = jnp.full_like(ys, jnp.finfo(ys.dtype).min)
     highest = jnp.max(jnp.where(mask[..., None], ys, lowest), axis=0)
     return jnp.where(jnp.any(mask, axis=0)[..., None], highest, jnp.zeros_like(highest))
 
 
-def attention_weights(
+def pool_attention(params: Params, ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
+    """Return the mean over the steps weighted by ``pool_attention_weights``."""
+    return jnp.einsum("t...,t...h->...h", pool_attention_weights(params, ys, mask), ys)
+
+
+def pool_attention_weights(
     params: Params, ys: Float[Array, "T *B H"], mask: Mask
 ) -> Float[Array, "T *B"]:
-    """How much each step counts, ``a_t = softmax_t(v . tanh(W y_t + b))``; zero outside the mask.
+    """Return ``a_t = softmax_t(v . tanh(W y_t + b))``, which is zero outside the mask.
 
     Yang et al. (2016), "Hierarchical attention networks for document classification".
     """
@@ -49,32 +55,31 @@ def attention_weights(
     return jax.nn.softmax(scores, axis=0, where=mask)
 
 
-def attention(params: Params, ys: Float[Array, "T *B H"], mask: Mask) -> Float[Array, "*B H"]:
-    """The mean over the steps weighted by ``attention_weights``."""
-    return jnp.einsum("t...,t...h->...h", attention_weights(params, ys, mask), ys)
-
-
-def init_attention(key: jax.Array, size: int) -> Params:
-    """Weights for ``attention``; at first (v = 0) it is the mean."""
-    w = jax.nn.initializers.glorot_uniform()(key, (size, size))
+def init_pool_attention(key: jax.Array, size: int) -> Params:
+    """Return parameters for ``pool_attention`` that make it the mean, since v = 0."""
+    w = glorot(key, (size, size))
     return {"w": w, "b": jnp.zeros((size,)), "v": jnp.zeros((size,))}
 
 
-def final(ys: Float[Array, "T *B H"], mask: Mask, carry: Carry) -> Float[Array, "*B H"]:
-    """What a cell puts out when it has seen everything: of both directions, where each ends."""
-    while type(carry) is tuple:  # a stack's
+def pool_final(ys: Float[Array, "T *B H"], mask: Mask, carry: Carry) -> Float[Array, "*B H"]:
+    """Return the output of a cell after it has read the whole sequence.
+
+    For a bidirectional cell, which the type of ``carry`` shows, this is the last output of the
+    forward direction and the first output of the backward direction.
+    """
+    while type(carry) is tuple:  # the carry of a stack
         carry = carry[-1]
     if not isinstance(carry, Directions):
-        return last(ys, mask)
-    ahead, back = jnp.split(ys, 2, axis=-1)
-    return jnp.concatenate([last(ahead, mask), first(back, mask)], axis=-1)
+        return pool_last(ys, mask)
+    forward, backward = jnp.split(ys, 2, axis=-1)
+    return jnp.concatenate([pool_last(forward, mask), pool_first(backward, mask)], axis=-1)
 
 
 Pool = Callable[[Params, Array, Array, Carry], Array]
 
 POOLS: dict[str, Pool] = {
-    "last": lambda params, ys, mask, carry: final(ys, mask, carry),
-    "mean": lambda params, ys, mask, carry: mean(ys, mask),
-    "max": lambda params, ys, mask, carry: maximum(ys, mask),
-    "attention": lambda params, ys, mask, carry: attention(params, ys, mask),
+    "last": lambda params, ys, mask, carry: pool_final(ys, mask, carry),
+    "mean": lambda params, ys, mask, carry: pool_mean(ys, mask),
+    "max": lambda params, ys, mask, carry: pool_max(ys, mask),
+    "attention": lambda params, ys, mask, carry: pool_attention(params, ys, mask),
 }

@@ -1,13 +1,14 @@
-"""The output layer of a language model: a softmax over all words, or over a sample in training."""
+"""Softmax output layer of a language model, with tied embeddings and sampled training."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqmodels.cells.build import rows
+from seqmodels.cells.arithmetic import broadcast_rows
 from seqmodels.errors import UserError
 from seqmodels.flax import layer
 from seqmodels.losses.classification import cross_entropy
@@ -15,11 +16,12 @@ from seqmodels.types import Array, Float, Int, Key, Params
 
 
 class Softmax(NamedTuple):
-    """Vectors in, how likely each token is out; it reads the parameters of the whole model.
+    """An output layer that reads the parameters of the whole model.
 
     init:   ``(key, embedding params, width) -> params["readout"]``
     logits: ``(params, hidden) -> logits [*B, V]``
-    score:  ``(params, hidden, targets, key=None) -> {"nats": [*B], ...}``; a key is for training
+    score:  ``(params, hidden, targets, key=None) -> {"nats": [*B], ...}``; with a key, the score
+            is the training loss
     """
 
     init: Callable[..., Params]
@@ -28,10 +30,11 @@ class Softmax(NamedTuple):
 
 
 def softmax(vocabulary: int, *, tied: bool = False, samples: int = 0) -> Softmax:
-    """``p(w) = softmax(W h + b)_w``; ``tied``: W is the embedding, Press and Wolf (2017).
+    """Return the layer ``p(w) = softmax(W h + b)_w``.
 
-    ``samples``: words drawn in training, with which the sum over the vocabulary is estimated (see
-    ``sampled_nats``); evaluation always sums over all.
+    tied:    use the embedding as W, Press and Wolf (2017)
+    samples: number of words that estimate the sum over the vocabulary in training (see
+             ``sampled_cross_entropy``); 0 computes the sum, as evaluation always does
     """
 
     def init(key: jax.Array, embedding: Params, width: int) -> Params:
@@ -40,21 +43,21 @@ def softmax(vocabulary: int, *, tied: bool = False, samples: int = 0) -> Softmax
         size = embedding["embedding"].shape[1] if embedding else 0
         if width != size:
             raise UserError(
-                f"tied embeddings: the cell puts out {width} features, the embedding has {size}; "
+                f"tied embeddings: the cell has {width} output features, the embedding {size}; "
                 "make them equal"
             )
         return {"bias": jnp.zeros((vocabulary,))}
 
-    def weights(params: Params, tokens: Array | None = None) -> Array:
-        """The columns of W for some tokens, ``[H, K]``, or all."""
-        if tied:
-            table = params["embedding"]["embedding"]
-            return (table if tokens is None else table[tokens]).T
-        kernel = params["readout"]["kernel"]
-        return kernel if tokens is None else kernel[:, tokens]
+    weights = partial(_weights, tied)
 
     def logits(params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B V"]:
-        return project(hidden, weights(params), params["readout"]["bias"])
+        return _linear_logits(hidden, weights(params), params["readout"]["bias"])
+
+    def sampled_nats(params: Params, hidden: Array, targets: Array, key: Array) -> Array:
+        bias, words = params["readout"]["bias"], draw_zipf(key, samples, vocabulary)
+        target = jnp.sum(hidden * weights(params, targets).T, axis=-1) + bias[targets]
+        others = _linear_logits(hidden, weights(params, words), bias[words])
+        return sampled_cross_entropy(target, others, targets, words, vocabulary)
 
     def score(
         params: Params,
@@ -63,11 +66,8 @@ def softmax(vocabulary: int, *, tied: bool = False, samples: int = 0) -> Softmax
         key: Key[Array, ""] | None = None,
     ) -> dict[str, Array]:
         if key is not None and samples:
-            bias, drawn = params["readout"]["bias"], log_uniform(key, samples, vocabulary)
-            flat, aims = hidden.reshape(-1, hidden.shape[-1]), targets.reshape(-1)
-            right = jnp.sum(flat * weights(params, aims).T, axis=-1) + bias[aims]
-            others = project(flat, weights(params, drawn), bias[drawn])
-            nats = sampled_nats(right, others, aims, drawn, vocabulary)
+            flat = hidden.reshape(-1, hidden.shape[-1])
+            nats = sampled_nats(params, flat, targets.reshape(-1), key)
             return {"nats": nats.reshape(targets.shape)}
         z = logits(params, hidden)
         hits = (jnp.argmax(z, axis=-1) == targets).astype(jnp.float32)
@@ -76,41 +76,53 @@ def softmax(vocabulary: int, *, tied: bool = False, samples: int = 0) -> Softmax
     return Softmax(init, logits, score)
 
 
-def project(hidden: Array, kernel: Array, bias: Array) -> Array:
-    """``h W + b`` in h's dtype, summed in float32."""
+def _weights(tied: bool, params: Params, tokens: Array | None = None) -> Float[Array, "H K"]:
+    """Return the columns of W for some tokens, or for all."""
+    if tied:
+        table = params["embedding"]["embedding"]
+        return (table if tokens is None else table[tokens]).T
+    kernel = params["readout"]["kernel"]
+    return kernel if tokens is None else kernel[:, tokens]
+
+
+def _linear_logits(hidden: Array, kernel: Array, bias: Array) -> Array:
+    """Return ``h W + b``, computed in h's dtype and accumulated in float32."""
     z = jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
-    return z + rows(bias, z)
+    return z + broadcast_rows(bias, z)
 
 
-def log_uniform(key: Key[Array, ""], samples: int, vocabulary: int) -> Int[Array, "K"]:
-    """Tokens drawn by Zipf's law, with replacement; a vocabulary lists frequent words first.
+def draw_zipf(key: Key[Array, ""], samples: int, vocabulary: int) -> Int[Array, "K"]:
+    """Draw tokens with replacement from Zipf's law, for a vocabulary in order of frequency.
 
-    q(w) = log((w + 2) / (w + 1)) / log(V + 1)
+        q(w) = log((w + 2) / (w + 1)) / log(V + 1)
+
+    This is the log-uniform sampler of sampled softmax.
     """
     u = jax.random.uniform(key, (samples,))
-    drawn = jnp.floor(jnp.exp(u * jnp.log(vocabulary + 1.0))).astype(jnp.int32) - 1
-    return jnp.clip(drawn, 0, vocabulary - 1)
+    words = jnp.floor(jnp.exp(u * jnp.log(vocabulary + 1.0))).astype(jnp.int32) - 1
+    return jnp.clip(words, 0, vocabulary - 1)
 
 
-def sampled_nats(
-    right: Float[Array, "B"],
-    others: Float[Array, "B K"],
+def sampled_cross_entropy(
+    target_logits: Float[Array, "B"],
+    sampled_logits: Float[Array, "B K"],
     targets: Int[Array, "B"],
-    drawn: Int[Array, "K"],
+    sampled: Int[Array, "K"],
     vocabulary: int,
 ) -> Float[Array, "B"]:
-    """Softmax cross-entropy in nats, its partition function estimated from K drawn words.
+    """Return softmax cross-entropy in nats, with the partition function estimated from K words.
 
         log(exp(z_t) + 1/K sum_{k: w_k != t} exp(z_{w_k}) / q(w_k)) - z_t
 
-    The sum over k has the mean sum_{w != t} exp(z_w).  Bengio and Senecal (2003); Jean et al.
+    The mean of the sum over k is sum_{w != t} exp(z_w).  Bengio and Senecal (2003); Jean et al.
     (2015), arXiv:1412.2007.
     """
-    word = drawn.astype(jnp.float32)
-    q = jnp.log1p(1.0 / (word + 1.0)) / jnp.log(vocabulary + 1.0)
-    weighed = others - rows(jnp.log(q * float(len(drawn))), others)
-    same = rows(drawn.astype(jnp.float32), others) == jnp.broadcast_to(
-        targets.astype(jnp.float32)[:, None], others.shape
+    words = sampled.astype(jnp.float32)
+    q = jnp.log1p(1.0 / (words + 1.0)) / jnp.log(vocabulary + 1.0)
+    weighted = sampled_logits - broadcast_rows(jnp.log(q * float(len(sampled))), sampled_logits)
+    is_target = broadcast_rows(words, sampled_logits) == jnp.broadcast_to(
+        targets.astype(jnp.float32)[:, None], sampled_logits.shape
     )
-    weighed = jnp.where(same, -jnp.inf, weighed)
-    return jax.nn.logsumexp(jnp.concatenate([right[:, None], weighed], axis=-1), axis=-1) - right
+    weighted = jnp.where(is_target, -jnp.inf, weighted)
+    terms = jnp.concatenate([target_logits[:, None], weighted], axis=-1)
+    return jax.nn.logsumexp(terms, axis=-1) - target_logits

@@ -1,42 +1,29 @@
-"""Losses, one value for each row; ``masked_sum`` leaves padding out of the mean."""
-
-from typing import NamedTuple
+"""Cross-entropy, one value per row, and sums that exclude padding."""
 
 import jax.numpy as jnp
 import optax
 
-from seqmodels.cells.build import wide
-from seqmodels.types import Array, Bool, Float, Int
-
-
-class Total(NamedTuple):
-    """A sum and its number of terms: sums over batches of unequal size give an exact mean."""
-
-    total: Float[Array, ""]
-    number: Float[Array, ""]
-
-    @property
-    def mean(self) -> Float[Array, ""]:
-        """Total by number; zero where nothing was counted."""
-        return self.total / jnp.maximum(self.number, 1.0)
+from seqmodels.cells.arithmetic import at_least_float32
+from seqmodels.types import Array, Bool, Float, Int, Total
 
 
 def cross_entropy(
     logits: Float[Array, "*B V"], labels: Int[Array, "*B"], smoothing: float | Array = 0.0
 ) -> Float[Array, "*B"]:
-    """Softmax cross-entropy in nats, against targets smoothed towards the uniform distribution.
+    """Return softmax cross-entropy in nats, with label smoothing.
 
         -sum_v q_v log softmax(z)_v,    q = (1 - s) onehot(label) + s / V
       = logsumexp(z) - (1 - s) z_label - s mean(z)
 
-    Szegedy et al. (2016), arXiv:1512.00567.  Computed in float32, or wider where the logits are.
+    Szegedy et al. (2016), arXiv:1512.00567.  The loss is computed in float32, or wider if the
+    logits are.
 
     >>> cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))  # log 4
     Array([1.3862944], dtype=float32)
-    >>> cross_entropy(jnp.array([40.0, 0.0]), jnp.array(0), smoothing=0.1)  # s/2 of the way to 40
+    >>> cross_entropy(jnp.array([40.0, 0.0]), jnp.array(0), smoothing=0.1)  # 40 s / 2
     Array(2., dtype=float32)
     """
-    logits = logits.astype(wide(logits.dtype))
+    logits = logits.astype(at_least_float32(logits.dtype))
     sharp = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     if isinstance(smoothing, float) and smoothing == 0.0:
         return sharp
@@ -45,7 +32,7 @@ def cross_entropy(
 
 
 def masked_sum(values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None) -> Total:
-    """Sum and number of the values where the mask is True.
+    """Return the sum and number of the values where the mask is True.
 
     >>> masked_sum(jnp.array([1.0, 2.0, jnp.nan]), jnp.array([True, True, False])).mean
     Array(1.5, dtype=float32)
@@ -54,3 +41,13 @@ def masked_sum(values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None
         return Total(jnp.sum(values), jnp.asarray(values.size, values.dtype))
     kept = jnp.where(mask, values, jnp.zeros_like(values))
     return Total(jnp.sum(kept), jnp.sum(mask, dtype=values.dtype))
+
+
+def weighted_sum(values: Float[Array, "*B"], weight: Float[Array, "*B"]) -> Total:
+    """Return the weighted sum of the values and the sum of the weights."""
+    return Total(jnp.sum(values * weight), jnp.sum(weight))
+
+
+def is_correct(scores: Float[Array, "*B V"], label: Int[Array, "*B"]) -> Float[Array, "*B"]:
+    """Return 1 where the label has the highest score, otherwise 0."""
+    return (jnp.argmax(scores, axis=-1) == label).astype(jnp.float32)

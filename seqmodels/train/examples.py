@@ -1,46 +1,35 @@
-"""``Data`` from three splits of examples that each have an answer of their own."""
+"""Training, dev and test batches from three splits of examples."""
 
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
-from seqmodels.data.augmentation import Augment
+from seqmodels.data.augmentation import Augmentation
 from seqmodels.data.batching import Batch, Batches, batch_part, example_batches
 from seqmodels.data.splits import Splits
+from seqmodels.train.config import FitConfig
 from seqmodels.train.experiment import Baseline, Data
 
 EVALUATION_BATCH = 128
 
 
-@runtime_checkable
-class Order(Protocol):
-    """What a config says of the order of training."""
-
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def dispatch(self) -> int: ...
-
-
 def example_data(
     fields: Splits,
-    config: Order,
+    config: FitConfig,
     *,
     name: str,
     unit: str,
     baseline: Baseline,
-    extras: dict[str, Any],
+    metadata: dict[str, Any],
     buckets: int = 3,
-    augment: Augment | None = None,
+    augment: Augmentation | None = None,
 ) -> Data:
-    """Shuffled batches to train on, of ``config.batch_size``; dev and test in their order.
+    """Return shuffled training batches, and dev and test batches in the order of the data.
 
-    Each part of ``fields`` is a dict with an entry per example in every field, among them
-    ``label``.  ``buckets`` is the number of lengths that sequences are padded to: few, for each
-    has to be compiled.  ``augment(batch, random)`` changes the batches of training.
+    fields: for each split a dict of fields, among them ``label``, with one entry per example
+    buckets: number of lengths to which sequences are padded; each of them is compiled
+    augment: ``(batch, random) -> batch``, applied to training batches
     """
     train = example_batches(
         fields.train, config.batch_size, buckets=buckets, seed=config.seed, run=config.dispatch
@@ -50,19 +39,19 @@ def example_data(
         for part in (fields.dev, fields.test)
     )
     return Data(
-        train=train if augment is None else augmented(train, augment, config.seed),
+        train=train if augment is None else augment_batches(train, augment, config.seed),
         dev=dev,
         test=test,
         name=name,
         sizes={split: len(part["label"]) for split, part in fields._asdict().items()},
         unit=unit,
         baseline=baseline,
-        extras=extras,
+        metadata=metadata,
     )
 
 
-def augmented(batches: Batches, augment: Augment, seed: int) -> Batches:
-    """Each batch changed, by random numbers that depend on the seed and the step alone."""
+def augment_batches(batches: Batches, augment: Augmentation, seed: int) -> Batches:
+    """Apply ``augment`` to each batch, with a generator seeded by the seed and the step."""
 
     def at(step: int, part: slice) -> Batch:
         changed = augment(batches(step), np.random.default_rng([seed, 1, step]))
@@ -72,6 +61,6 @@ def augmented(batches: Batches, augment: Augment, seed: int) -> Batches:
 
 
 def majority(fields: Splits) -> Baseline:
-    """How often the commonest class of the training part is right on dev."""
+    """Return the dev accuracy of the most frequent class of the training split."""
     train, dev = fields.train["label"], fields.dev["label"]
-    return Baseline(float(np.mean(dev == np.bincount(train).argmax())), "the commonest class")
+    return Baseline(float(np.mean(dev == np.bincount(train).argmax())), "most frequent class")

@@ -1,30 +1,32 @@
-"""What an experiment is made of, and a trained run of it; imports nothing heavy."""
+"""What an experiment consists of. This module imports nothing heavy."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seqmodels.errors import UserError
-from seqmodels.train.config import FitConfig, Metric, hyper
-from seqmodels.train.runs.run_directory import RunDirectory
+from seqmodels.train.config import Metric, config_values, training_part, training_rates
 
-Extras = dict[str, Any]
+if TYPE_CHECKING:
+    from seqmodels.train.runs.run import Run
+
+Metadata = dict[str, Any]
+Rates = dict[str, Any]
 
 
 class Baseline(NamedTuple):
-    """A trivial answer's value of the headline metric: what a model has to beat."""
+    """The headline metric of a trivial or simple method, which a model should beat."""
 
     value: float
     name: str
 
 
 class Data(NamedTuple):
-    """What an experiment trains and is measured on.
+    """Training data and what a model is measured on.
 
-    ``train``, ``dev`` and ``test`` are functions of the step number (``data.batching.Batches``);
-    ``dev`` and ``test`` are measured over one epoch; ``test`` may be None.  ``extras`` is what a
-    model needs to know of the data (vocabulary, scales): any JSON, saved with the run and given
-    back to ``data`` and ``task`` ever after.
+    ``train``, ``dev`` and ``test`` are ``data.batching.Batches``. Evaluation covers one epoch of
+    ``dev`` or ``test``; ``test`` may be None. ``metadata`` holds what a model needs to know about
+    the data (vocabulary, classes, scales) as JSON; it is saved with the run.
     """
 
     train: Any
@@ -32,70 +34,123 @@ class Data(NamedTuple):
     test: Any
     name: str
     sizes: Mapping[str, int]
-    unit: str  # what sizes, counts of the headline metric and throughput count
+    unit: str  # what sizes, metric weights and throughput count
     baseline: Baseline
-    extras: Extras
+    metadata: Metadata
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured number of a recipe, the mean over its seeds."""
+
+    metric: str
+    value: float
+    split: str = "test"
+    spread: float | None = None  # largest deviation of a seed from the mean
+    command: str = "evaluate RUN"
+    reference: str = ""  # a baseline or a published number
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of an experiment, by flag name, and the results that they reached.
+
+    data:    name of the data set and its split sizes; the run takes its path from ``--data``
+    flags:   config values; flags on the command line override them
+    bundled: the data is generated or ships with the project, so that ``--data`` is not needed
+    results: measured numbers; the first one is the headline
+    seeds:   seeds that the results are means of
+    minutes: processor minutes of one seed
+    machine: hardware of the measurement
+    note:    protocol, for example how the settings were chosen
+    """
+
+    data: str
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    bundled: bool = False
+    results: tuple[Result, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    minutes: float | None = None
+    machine: str = ""
+    note: str = ""
+
+    def expectation(self) -> str:
+        """Return the headline result in words."""
+        if not self.results:
+            return "not measured"
+        first = self.results[0]
+        spread = f" +- {first.spread:g}" if first.spread else ""
+        time = f", {self.minutes:g} processor minutes" if self.minutes else ""
+        count = len(self.seeds)
+        seeds = f"{count} seeds" if count > 1 else f"seed {self.seeds[0]}"
+        return f"{first.split} {first.metric} {first.value:g}{spread} ({seeds}{time})"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything the command line needs to know of an experiment.
+    """Everything that the commands need to know about an experiment.
 
-    data:     ``(config, extras) -> Data``; extras is None where a new run begins
-    task:     ``(config, extras) -> Task``
-    hyper:    float fields of the config which the task reads from ``hyper``
-    smoke:    what ``--smoke`` changes in the config
-    recipes:  what each value of the config's field ``recipe`` changes in it, flags apart
-    commands: ``name -> (arguments dataclass, function(run, arguments))``
-    derive:   what else follows from the means that an evaluation gives
-    finish:   what a finished training run shows of itself
+    config:   frozen dataclass with a field ``training: FitConfig``
+    data:     ``(config, metadata) -> Data``; metadata is None when a new run begins
+    model:    ``(config, metadata, rates) -> model``; without rates, a model without noise
+    task:     ``(config, metadata) -> Task``
+    rates:    float fields of the config, besides the optimizer's, that the task reads from
+              ``rates`` and that a sweep varies within one compiled program
+    smoke:    config values of a smoke test
+    recipes:  published settings and the results to expect of them
+    commands: functions ``(run: Run, arguments: SomeDataclass)``, each named after its command
+    examples: ``(config) -> texts`` by which a person recognizes each dev example
+    derive:   further metrics as a function of the measured means
+    finish:   called with the finished run, for example to print a sample
     """
 
     name: str
-    config: type[FitConfig]
-    data: Callable[[Any, Extras | None], Data]
-    task: Callable[[Any, Extras], Any]
+    config: type
+    data: Callable[[Any, Metadata | None], Data]
+    model: Callable[[Any, Metadata, Rates], Any]
+    task: Callable[[Any, Metadata], Any]
     metric: Metric
     about: str = ""
-    hyper: tuple[str, ...] = ()
+    rates: tuple[str, ...] = ()
     smoke: Mapping[str, Any] = field(default_factory=dict)
-    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    commands: Mapping[str, tuple[type, Callable[..., Any]]] = field(default_factory=dict)
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    commands: Sequence[Callable[["Run", Any], None]] = ()
+    examples: Callable[[Any], Sequence[str]] | None = None
     derive: Callable[[dict[str, float]], dict[str, float]] = lambda means: {}
     finish: Callable[["Run"], None] | None = None
 
-    def numbers(self, config: FitConfig) -> dict[str, float]:
-        """Numbers of the config that may be swept."""
-        return hyper(config, self.hyper)
+    def initial_rates(self, config: Any) -> dict[str, float]:
+        """Return the config's sweepable hyperparameters."""
+        values = config_values(config)
+        own = {name: float(values[name]) for name in self.rates}
+        return training_rates(training_part(config)) | own
+
+    @property
+    def module(self) -> str:
+        """Name of the module that defines the experiment."""
+        module = self.config.__module__
+        spec = sys.modules[module].__spec__
+        return spec.name if spec else module
+
+    @property
+    def program(self) -> str:
+        """Command that starts the experiment."""
+        return f"python -m {self.module.removesuffix('.experiment')}"
 
 
-class Run(NamedTuple):
-    """A trained run, loaded from its directory alone."""
+def define_experiment(module: str, **parts: Any) -> Experiment:
+    """Return the experiment of a module, ``experiments.NAME.experiment``.
 
-    directory: RunDirectory
-    config: Any
-    extras: Extras
-    task: Any
-    params: Any
-    hyper: dict[str, Any]
-    step: int
-
-
-def load_run(experiment: Experiment, path: str, step: int | None = None) -> Run:
-    """The best checkpoint of a run, or that of ``step``, on this machine's device."""
-    import jax
-    import jax.numpy as jnp
-
-    from seqmodels.train.runs.checkpoint import Checkpoints
-
-    directory = RunDirectory.open(path, experiment.name)
-    if (directory.path / "best").is_dir():  # a sweep, which is used by its best member
-        directory = RunDirectory.open(directory.path / "best", experiment.name)
-    config, extras = directory.config(experiment.config), directory.extras()
-    task = experiment.task(config, extras)
-    abstract = jax.eval_shape(task.init, jax.random.key(0))
-    params, found = Checkpoints(directory.checkpoints).restore_params(abstract, step)
-    if step is not None and found != step:
-        raise UserError(f"{path} has no whole checkpoint of step {step}")
-    numbers = {name: jnp.float32(x) for name, x in experiment.numbers(config).items()}
-    return Run(directory, config, extras, task, params, numbers, found)
+    Its name, docstring, ``Config``, ``load``, ``model`` and ``task`` come from the module, in
+    which every experiment defines them. ``parts`` are the other fields of ``Experiment``.
+    """
+    defined = sys.modules[module]
+    return Experiment(
+        name=module.split(".")[-2],
+        config=defined.Config,
+        data=defined.load,
+        model=defined.model,
+        task=defined.task,
+        about=defined.__doc__ or "",
+        **parts,
+    )

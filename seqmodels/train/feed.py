@@ -1,4 +1,4 @@
-"""From a function of the step number to stacked batches on the device, ready before they are due.
+"""Stack, place and prefetch batches.
 
 windows -> pieces of one shape -> stacked -> placed     (in a background thread)
 """
@@ -7,35 +7,23 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
+from seqmodels.data.batching import Batches
 from seqmodels.train.distributed.devices import own_rows, place
 from seqmodels.types import PyTree
 
 T = TypeVar("T")
 
 
-@runtime_checkable
-class Batches(Protocol):
-    """Training data: step number -> one host batch, so that data position and step are one.
-
-    ``batch_axis`` (optional attribute) is a prefix pytree of a batch that tells the batch axis of
-    each leaf; it lets several devices share a batch.  With ``rows(step)`` and a second argument,
-    the slice of rows to make, each of several hosts makes only its own (``data.batching``).
-    """
-
-    @property
-    def steps_per_epoch(self) -> int: ...
-
-    def __call__(self, step: int) -> PyTree: ...
-
-
 def shape_of(batch: PyTree) -> Any:
-    """Hashable structure, shapes and dtypes of a pytree of arrays (traced, abstract or not)."""
+    """Return the structure, shapes and dtypes of a pytree of arrays as a hashable value."""
     leaves, structure = jax.tree.flatten(batch)
     return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
 
@@ -43,11 +31,11 @@ def shape_of(batch: PyTree) -> Any:
 def pieces(
     batches: Callable[[int], T], start: int, stop: int, key: Callable[[T], Any] = shape_of
 ) -> Iterator[list[T]]:
-    """Batches ``start..stop`` cut where shapes change.
+    """Yield the batches ``start..stop``, cut where shapes change.
 
-    A piece is the whole window, or else a power of two long: a scan is compiled for each length,
-    and this keeps lengths few.  What follows a cut does not depend on where the window began, so
-    a resumed run cuts as the uninterrupted one.
+    A piece is the whole window or a power of two long. A scan is compiled for each length, and
+    this keeps the lengths few. Cuts do not depend on where the window began, so a resumed run has
+    the same ones as an uninterrupted run.
     """
     window = [batches(step) for step in range(start, stop)]
     runs = [list(run) for _, run in groupby(window, key=key)]
@@ -59,7 +47,7 @@ def pieces(
 
 
 def windows(start: int, stop: int, dispatch: int, every: int) -> Iterator[tuple[int, int]]:
-    """Ranges of ``dispatch`` steps counted from each multiple of ``every``, where one ends too."""
+    """Yield ranges of ``dispatch`` steps that restart at each multiple of ``every``."""
     while start < stop:
         passed = start % every
         end = min(stop, start - passed + every, start + dispatch - passed % dispatch)
@@ -67,38 +55,43 @@ def windows(start: int, stop: int, dispatch: int, every: int) -> Iterator[tuple[
         start = end
 
 
-def stack(batches: Sequence[PyTree]) -> PyTree:
-    """K batches of one shape as one pytree with a leading axis K."""
+def stack_batches(batches: Sequence[PyTree]) -> PyTree:
+    """Stack K batches of one shape on a leading axis."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
 
 
-class Own(NamedTuple):
-    """This host's part of a batch of ``rows`` rows; None where it makes the whole batch."""
+class HostBatch(NamedTuple):
+    """This host's part of a batch, and the rows of the whole batch (None if it is the whole)."""
 
     batch: PyTree
     rows: int | None
 
 
+def host_batch(batches: Batches, step: int, mesh: Mesh | None) -> HostBatch:
+    """Make the rows of a batch that lie on this host's devices."""
+    if batches.rows is None:
+        return HostBatch(batches(step), None)
+    rows = batches.rows(step)
+    return HostBatch(batches(step, own_rows(rows, mesh)), rows)
+
+
 @contextmanager
 def feed(
-    batches: Batches, start: int, stop: int, dispatch: int, every: int = 1 << 60, mesh=None
+    batches: Batches,
+    start: int,
+    stop: int,
+    dispatch: int,
+    every: int = 1 << 60,
+    mesh: Mesh | None = None,
 ) -> Iterator[Iterator[tuple[PyTree, int]]]:
-    """Chunks of up to ``dispatch`` steps from ``start`` to ``stop``, each with its size."""
-
-    made: Any = batches
-
-    def own(step: int) -> Own:
-        if not hasattr(made, "rows"):
-            return Own(made(step), None)
-        rows = made.rows(step)
-        return Own(made(step, own_rows(rows, mesh)), rows)
+    """Yield chunks of up to ``dispatch`` steps from ``start`` to ``stop``, each with its size."""
 
     def chunks() -> Iterator[tuple[PyTree, int]]:
-        axis = getattr(batches, "batch_axis", None)
+        make = partial(host_batch, batches, mesh=mesh)
         for window in windows(start, stop, dispatch, every):
-            for piece in pieces(own, *window, key=lambda one: (shape_of(one.batch), one.rows)):
-                chunk = stack([one.batch for one in piece])
-                yield place(chunk, mesh, axis, piece[0].rows), len(piece)
+            for piece in pieces(make, *window, key=lambda one: (shape_of(one.batch), one.rows)):
+                chunk = stack_batches([one.batch for one in piece])
+                yield place(chunk, mesh, batches.batch_axis, piece[0].rows), len(piece)
 
     ready = prefetch(chunks())
     try:
@@ -108,7 +101,7 @@ def feed(
 
 
 def prefetch(items: Iterator[T], ahead: int = 2) -> Generator[T]:
-    """The same items, made in a background thread up to ``ahead`` early."""
+    """Yield the items, which a background thread makes up to ``ahead`` in advance."""
     ready: queue.Queue = queue.Queue(ahead)
     stopped = threading.Event()
 
@@ -127,7 +120,7 @@ def prefetch(items: Iterator[T], ahead: int = 2) -> Generator[T]:
                 if not put((item, None)):
                     return
             put((None, StopIteration()))
-        except BaseException as error:  # handed to the consumer, whatever it is
+        except BaseException as error:  # raised in the consumer
             put((None, error))
 
     thread = threading.Thread(target=work, daemon=True, name="prefetch")

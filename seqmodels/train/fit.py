@@ -1,4 +1,4 @@
-"""Fit a task: the host's side of training, around one compiled function."""
+"""Fit a task: the host loop around one compiled function."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,48 +8,52 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.train.config import FitConfig, Metric, hyper
+from seqmodels.data.batching import Batches
+from seqmodels.errors import UserError
+from seqmodels.train.config import FitConfig, Metric, check_config, training_rates
 from seqmodels.train.distributed.devices import data_mesh, replicate
-from seqmodels.train.distributed.hosts import heard
-from seqmodels.train.feed import Batches, feed, shape_of
+from seqmodels.train.distributed.hosts import any_host_signal
+from seqmodels.train.feed import feed, shape_of
 from seqmodels.train.interrupt import Interrupted, listen
-from seqmodels.train.optimizer import observe
+from seqmodels.train.optimizer import update_plateau
 from seqmodels.train.program import Program
-from seqmodels.train.records import Record, Sums, means, totals, train_record
+from seqmodels.train.records import Record, add_totals, means, train_record
 from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.state import (
+    ChunkOutput,
+    StepInfo,
     TrainState,
     evaluation_params,
     init_state,
     measure_chunk,
     train_chunk,
 )
-from seqmodels.types import Params, PyTree, Task
+from seqmodels.types import Metrics, Params, PyTree, Task
 
 Log = Callable[[Record], None]
-LOSS = Metric("loss")
+NATS = Metric("nats")
 
-_observe = jax.jit(observe)
+_update_plateau = jax.jit(update_plateau)
 
 
-class Fitted(NamedTuple):
-    """The state at the end, and every record on the way."""
+class FitResult(NamedTuple):
+    """The final state, and the records of all chunks and evaluations."""
 
     state: TrainState
     records: list[Record]
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss or the gradient is infinite or no number; says where, and what is left."""
+    """The loss or the gradient is not finite."""
 
 
 def start(
-    task: Task, batches: Batches, config: FitConfig, numbers: dict[str, float] | None = None
+    task: Task, batches: Batches, config: FitConfig, rates: dict[str, float] | None = None
 ) -> TrainState:
-    """State before the first step, on the device; ``numbers`` defaults to the config's."""
+    """Return the state before the first step, on the device."""
     batch = batches(0)
-    state = jax.jit(_initial(task, config))(*_seeds(config, numbers), batch)
-    return _rehearsed(task, state, batch)
+    state = jax.jit(_initial(task, config))(*_rates_and_key(config, rates), batch)
+    return _check_loss_traces(task, state, batch)
 
 
 def resume(
@@ -57,33 +61,33 @@ def resume(
     batches: Batches,
     config: FitConfig,
     checkpoints: Checkpoints,
-    numbers: dict[str, float] | None = None,
+    rates: dict[str, float] | None = None,
 ) -> TrainState:
-    """State of the newest whole checkpoint, with the numbers that the config has now."""
-    values, key = _seeds(config, numbers)
+    """Return the state of the newest undamaged checkpoint, with the config's current rates."""
+    values, key = _rates_and_key(config, rates)
 
     def abstract(step: int) -> TrainState:
         return jax.eval_shape(_initial(task, config), values, key, last_batch(step))
 
     def last_batch(step: int) -> PyTree:
-        return batches(max(step - 1, 0))  # the memory has the shape that it asked for
+        return batches(max(step - 1, 0))  # the memory has the shape of this batch
 
-    state = checkpoints.restore(abstract)._replace(hyper=values)
-    return _rehearsed(task, state, last_batch(int(state.step)))
+    state = checkpoints.restore(abstract)._replace(rates=values)
+    return _check_loss_traces(task, state, last_batch(int(state.step)))
 
 
-def _rehearsed(task: Task, state: TrainState, batch: PyTree) -> TrainState:
-    """The state, once a loss was traced: what the model refuses is told before a run is touched."""
-    jax.eval_shape(task.loss, state.params, state.hyper, state.memory, batch, state.key)
+def _check_loss_traces(task: Task, state: TrainState, batch: PyTree) -> TrainState:
+    """Trace the loss once, so that configuration errors surface before a run is written."""
+    jax.eval_shape(task.loss, state.params, state.rates, state.memory, batch, state.key)
     return state
 
 
 def _initial(task: Task, config: FitConfig) -> Callable[..., TrainState]:
-    return lambda values, key, batch: init_state(task, config, values, key, batch)
+    return lambda rates, key, batch: init_state(task, config.optimizer, rates, key, batch)
 
 
-def _seeds(config: FitConfig, numbers: dict[str, float] | None) -> tuple[dict, jax.Array]:
-    values = hyper(config) if numbers is None else numbers
+def _rates_and_key(config: FitConfig, rates: dict[str, float] | None) -> tuple[dict, jax.Array]:
+    values = training_rates(config) if rates is None else rates
     return {name: jnp.float32(x) for name, x in values.items()}, jax.random.key(config.seed)
 
 
@@ -93,83 +97,102 @@ def fit(
     config: FitConfig,
     *,
     dev: Batches | None = None,
-    metric: Metric = LOSS,
-    numbers: dict[str, float] | None = None,
+    metric: Metric = NATS,
+    rates: dict[str, float] | None = None,
     state: TrainState | None = None,
     checkpoints: Checkpoints | None = None,
     logs: Sequence[Log] = (),
-) -> Fitted:
-    """Train to ``config.steps``, from ``state`` where one is given (it is consumed).
+) -> FitResult:
+    """Train to ``config.steps``, from ``state`` if one is given (its buffers are donated).
 
-    Every chunk and every evaluation makes a record, handed to each of ``logs``.  With
-    ``checkpoints`` the state is saved at every evaluation, at the end, and on Ctrl-C or SIGTERM,
+    Each chunk and each evaluation makes a record, which is passed to each of ``logs``. With
+    ``checkpoints``, the state is saved at every evaluation, at the end, and on Ctrl-C or SIGTERM,
     which raise ``Interrupted``.
+
+    metric: the headline metric, among those that the task measures on ``dev``; if the task
+        measures a single metric, the name may be left out
+    rates: initial hyperparameters; by default the config's
     """
-    config.check()
-    state = start(task, batches, config, numbers) if state is None else state
+    check_config(config)
+    state = start(task, batches, config, rates) if state is None else state
+    metric = metric if dev is None else headline(task, state, dev, metric)
     records: list[Record] = []
     trainer = Trainer(task, batches, config, metric, checkpoints, (records.append, *logs))
-    return Fitted(trainer.run(state, dev), records)
+    return FitResult(trainer.run(state, dev), records)
+
+
+def headline(task: Task, state: TrainState, dev: Batches, metric: Metric) -> Metric:
+    """Return the metric, or the only one that the task measures, before training begins."""
+    batch = dev(0)
+    memory = jax.eval_shape(task.memory, state.params, batch)
+    _, metrics = jax.eval_shape(task.measure, state.params, state.rates, memory, batch)
+    if metric.name in metrics:
+        return metric
+    if metric == NATS and len(metrics) == 1:
+        return Metric(next(iter(metrics)))
+    names = ", ".join(sorted(metrics))
+    raise UserError(f"the task does not measure {metric.name!r}; choose the metric from {names}")
 
 
 class Evaluator:
-    """``(params, hyper, batches) -> record``: exact means over one epoch, memory carried on.
+    """``(params, rates, batches) -> record``: exact means over one epoch, with carried memory.
 
-    ``mesh_for(batches)`` and ``put(tree, mesh)`` say how arrays lie on devices.
+    ``mesh_for(batches)`` and ``put(tree, mesh)`` determine how arrays are placed on devices.
     """
 
     def __init__(self, task: Task, dispatch: int = 20, mesh_for=data_mesh, put=replicate):
-        self.dispatch, self.memory = dispatch, Memory(task)
+        self.dispatch, self.memory = dispatch, CarriedMemory(task)
         self.mesh_for, self.put = mesh_for, put
         self.program = Program(measure_chunk(task))
 
-    def __call__(self, params: Params, hyper: dict, batches: Batches) -> Record:
+    def __call__(self, params: Params, rates: dict, batches: Batches) -> Record:
         begin, compiled = time.perf_counter(), self.program.seconds
         memory: PyTree = None
-        sums: Sums = {}
+        totals: Metrics = {}
         mesh, stop = self.mesh_for(batches), batches.steps_per_epoch
-        params, hyper = self.put((params, hyper), mesh)
+        params, rates = self.put((params, rates), mesh)
         with feed(batches, 0, stop, self.dispatch, mesh=mesh) as chunks:
             for chunk, _ in chunks:
                 memory = self.put(self.memory(params, memory, chunk), mesh)
-                memory, metrics = self.program(params, hyper, memory, chunk)
-                sums = totals(metrics, sums)
+                memory, metrics = self.program(params, rates, memory, chunk)
+                totals = add_totals(metrics, totals)
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
-        return {**means(sums), "seconds": seconds}
+        return {**means(totals), "seconds": seconds}
 
 
-class Memory:
-    """``(params, memory, chunk) -> memory``, a fresh one where the shapes ask for another."""
+class CarriedMemory:
+    """``(params, memory, chunk) -> memory``, or a new one if the chunk needs another shape."""
 
     def __init__(self, task: Task):
-        def fresh(params, chunk):
+        def initial(params, chunk):
             return task.memory(params, jax.tree.map(lambda leaf: leaf[0], chunk))
 
-        self.fresh = jax.jit(fresh)
-        self.wanted: dict[Any, Any] = {}
+        self.initial = jax.jit(initial)
+        self.shapes: dict[Any, Any] = {}
 
     def __call__(self, params: Params, memory: PyTree, chunk: PyTree) -> PyTree:
-        shapes = shape_of(chunk)
-        if shapes not in self.wanted:
-            self.wanted[shapes] = shape_of(jax.eval_shape(self.fresh, params, chunk))
-        fits = memory is not None and shape_of(memory) == self.wanted[shapes]
-        return memory if fits else self.fresh(params, chunk)
+        shape = shape_of(chunk)
+        if shape not in self.shapes:
+            self.shapes[shape] = shape_of(jax.eval_shape(self.initial, params, chunk))
+        fits = memory is not None and shape_of(memory) == self.shapes[shape]
+        return memory if fits else self.initial(params, chunk)
 
 
 class Trainer:
-    """The loop of ``fit``; ``sweep`` runs the same one over a population."""
+    """The loop of ``fit``; ``sweep`` runs the same loop over a population."""
 
     def __init__(self, task, batches, config, metric, checkpoints, logs):
         self.batches, self.mesh = batches, data_mesh(batches)
         self.config, self.metric = config, metric
         self.checkpoints, self.logs = checkpoints, logs
-        self.program, self.memory = Program(train_chunk(task, config), donate=(0,)), Memory(task)
+        self.program = Program(train_chunk(task, config.optimizer), donate=(0,))
+        self.memory = CarriedMemory(task)
         self.measure = Evaluator(task, config.dispatch)
         self.step = 0
         self.value: float | None = None  # headline of the last evaluation, until it is saved
 
     def run(self, state: TrainState, dev: Batches | None) -> TrainState:
-        """Train to ``config.steps``, or until it stalls."""
+        """Train to ``config.steps``, or until early stopping."""
         self.step = int(np.max(jax.device_get(state.step)))
         try:
             with listen() as requests, self.feed() as chunks:
@@ -177,7 +200,7 @@ class Trainer:
                     state = self.advance(state, chunk, size)
                     if self.is_due() and dev is not None:
                         state = self.evaluate(state, dev)
-                    stop = heard(requests.signal)
+                    stop = any_host_signal(requests.signal)
                     if self.is_due() or stop:
                         self.save(state)
                     if stop:
@@ -197,42 +220,43 @@ class Trainer:
         state = self.place(state)
         memory = self.place(self.memory(state.params, state.memory, chunk))
         compiled, begin = self.program.seconds, time.perf_counter()
-        state, metrics = self.call(state._replace(memory=memory), chunk)
-        metrics = jax.tree.map(np.asarray, metrics)  # a tenth of device_get's time on a CPU
+        state, output = self.call(state._replace(memory=memory), chunk)
+        output = jax.tree.map(np.asarray, output)  # a tenth of device_get's time on a CPU
         seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
         self.step += size
-        self.report(metrics, size, seconds)
+        self.report(output, size, seconds)
         return state
 
     def place(self, tree: PyTree) -> PyTree:
         return replicate(tree, self.mesh)
 
-    def call(self, state: TrainState, chunk: PyTree) -> tuple[TrainState, dict[str, Any]]:
+    def call(self, state: TrainState, chunk: PyTree) -> tuple[TrainState, ChunkOutput]:
         return self.program(state, chunk)
 
-    def report(self, metrics: dict[str, Any], size: int, seconds: float) -> None:
-        """Log a chunk; stop at the first step whose loss or gradient is no finite number."""
-        bad = first_bad(metrics)
+    def report(self, output: ChunkOutput, size: int, seconds: float) -> None:
+        """Log a chunk; stop at the first step whose loss or gradient is not finite."""
+        info = output.info
+        bad = first_nonfinite(info)
         if bad is not None:
             last = self.checkpoints.last_path() if self.checkpoints else None
             raise TrainingDiverged(
                 f"training diverged at step {self.step - size + bad}: loss "
-                f"{metrics['loss'][bad]:.4g}, learning rate {metrics['learning_rate'][bad]:.4g}, "
-                f"gradient norm {metrics['gradient_norm'][bad]:.4g}; "
+                f"{info.loss[bad]:.4g}, learning rate {info.learning_rate[bad]:.4g}, "
+                f"gradient norm {info.gradient_norm[bad]:.4g}; "
                 f"last good checkpoint: {last or 'none'}"
             )
         compiled = self.program.seconds
-        self.log(train_record(metrics, self.step, size, seconds, compiled, self.metric.name))
+        self.log(train_record(output, self.step, size, seconds, compiled, self.metric.name))
 
     def is_due(self) -> bool:
         return self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
 
     def evaluate(self, state: TrainState, dev: Batches) -> TrainState:
-        """Log an evaluation, and let the learning rate and early stopping know of it."""
-        record = self.measure(evaluation_params(state), state.hyper, dev)
+        """Log an evaluation and update the plateau schedule and early stopping."""
+        record = self.measure(evaluation_params(state), state.rates, dev)
         self.log({"step": self.step, "split": "dev", **record})
         self.value = self.metric.signed(record[self.metric.name])
-        plateau = _observe(state.plateau, state.hyper, jnp.float32(self.value))
+        plateau = _update_plateau(state.plateau, state.rates, jnp.float32(self.value))
         return state._replace(plateau=plateau)
 
     def has_stalled(self, state: TrainState) -> bool:
@@ -248,7 +272,7 @@ class Trainer:
             log(record)
 
 
-def first_bad(metrics: dict[str, Any]) -> int | None:
-    """Index of the first step whose loss or gradient is no finite number."""
-    good = np.isfinite(metrics["loss"]) & np.isfinite(metrics["gradient_norm"])
-    return None if good.all() else int(np.argmin(good))
+def first_nonfinite(info: StepInfo) -> int | None:
+    """Return the index of the first step whose loss or gradient is not finite."""
+    finite = np.isfinite(info.loss) & np.isfinite(info.gradient_norm)
+    return None if finite.all() else int(np.argmin(finite))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that training answers when its chunk is done."""
+"""Ctrl-C and SIGTERM as requests that training handles at the end of a chunk."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """Training stopped at ``step`` because of ``signal``, everything saved."""
+    """Training was stopped by a signal, and the state at ``step`` was saved."""
 
     def __init__(self, signal_number: int, step: int):
         super().__init__(f"interrupted at step {step}")
@@ -17,14 +17,14 @@ class Interrupted(Exception):
 
 
 class Requests:
-    """The signal that has arrived, if any."""
+    """The signal that was received, if any."""
 
     signal: int | None = None
 
 
 @contextmanager
 def listen() -> Iterator[Requests]:
-    """Note the first signal; a second one acts as it would have without us."""
+    """Record the first signal and restore the previous handlers for a second one."""
     requests = Requests()
     if threading.current_thread() is not threading.main_thread():
         yield requests  # only the main thread may handle signals

@@ -1,20 +1,20 @@
-"""Further logs for ``fit``: TensorBoard, a profile, and the curves drawn when all is over."""
+"""Further logs for ``fit``: TensorBoard, the profiler, and the curves of a finished run."""
 
 from pathlib import Path
-from typing import Any
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
-
-Record = dict[str, Any]
+from seqmodels.train.records import Record
 
 
 def tensorboard(directory: Path):
-    """A log that writes every number for TensorBoard."""
+    """Return a log that writes every number for TensorBoard."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
-        raise UserError("--tensorboard needs: pip install 'seqmodels[tensorboard]'") from error
+        raise UserError(
+            "--tensorboard needs tensorboardX: pip install 'seqmodels[tensorboard]'"
+        ) from error
     writer = SummaryWriter(str(directory))
 
     def log(record: Record) -> None:
@@ -27,7 +27,7 @@ def tensorboard(directory: Path):
 
 
 class Profile:
-    """A log that traces about ``steps`` steps after the first chunk, which compiles."""
+    """Log that traces about ``steps`` steps after the first chunk, which compiles."""
 
     def __init__(self, directory: Path, steps: int):
         self.directory, self.steps, self.stop = directory, steps, -1
@@ -50,12 +50,13 @@ class Profile:
 
 
 def draw_curves(records: list[Record], metric: Metric, baseline: float | None, path: Path) -> None:
-    """Headline metric of both splits, learning rate, and gradient norm, against the step."""
+    """Plot headline metric, gradient norm and learning rate against the step."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 7), layout="constrained")
+    figure = Figure(figsize=(7, 7))
+    edges = {"left": 0.13, "right": 0.97, "bottom": 0.08, "top": 0.97}
     headline, gradient, rate = figure.subplots(
-        3, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1, 1]}
+        3, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1, 1], "hspace": 0.1, **edges}
     )
     train = [record for record in records if record["split"] == "train"]
     for split, style in (("train", "-"), ("dev", "o-")):

@@ -1,7 +1,7 @@
-"""Optimizers from optax whose every number is a traced array.
+"""Optimizers from optax with traced hyperparameters.
 
-Built inside the traced function from ``hyper``, so that one compiled program serves all values
-and ``vmap`` over ``hyper`` trains a population.
+They are built inside the traced function from ``rates``, so that one compiled program serves all
+values and ``vmap`` over ``rates`` trains a population.
 """
 
 from typing import Any, NamedTuple
@@ -13,19 +13,6 @@ import optax
 from seqmodels.train.config import OptimizerConfig
 from seqmodels.types import Array, Bool, Float, Int, Params, PyTree
 
-__all__ = [
-    "GradientNorm",
-    "OptimizerConfig",
-    "Plateau",
-    "average_rate",
-    "learning_rate",
-    "observe",
-    "optimizer",
-    "start_plateau",
-]
-
-Hyper = dict[str, Array]
-
 
 class GradientNorm(NamedTuple):
     """Global norm of the last gradient, before clipping."""
@@ -34,7 +21,7 @@ class GradientNorm(NamedTuple):
 
 
 class Plateau(NamedTuple):
-    """What the evaluations so far say: lower is better."""
+    """Progress of the dev metric; lower is better."""
 
     best: Array
     since_best: Array  # evaluations since the best one
@@ -43,23 +30,23 @@ class Plateau(NamedTuple):
 
 
 def optimizer(
-    config: OptimizerConfig, hyper: Hyper, rate: Float[Array, ""]
+    config: OptimizerConfig, rates: dict[str, Array], rate: Float[Array, ""]
 ) -> optax.GradientTransformation:
-    """Chain ``clip -> rule -> -rate``, over the mean of ``config.accumulate`` gradients.
+    """Return the chain ``clip -> rule -> -rate`` over the mean of ``config.accumulate`` gradients.
 
-    With a ``sparse_rate``, parameters under the name ``sparse`` are weights of features that are
-    seldom there.  A rule that divides by the size of past gradients would step as far for the one
-    example that has a feature as for many, so theirs is sgd with momentum, without decay.
+    If ``rates`` has a ``sparse_rate``, parameters under the name ``sparse`` are the weights of rare
+    features and learn by SGD with momentum, without weight decay. A rule that divides by the size
+    of past gradients would take as large a step for one example with a feature as for many.
     """
-    decay = optax.add_decayed_weights(hyper["weight_decay"], mask=_matrices)
-    rule = _rule(config.optimizer, hyper)
+    decay = optax.add_decayed_weights(rates["weight_decay"], mask=_matrices)
+    rule = _rule(config.optimizer, rates)
     order = [rule, decay] if config.optimizer == "adamw" else [decay, rule]
-    if "sparse_rate" in hyper:
-        share = hyper["sparse_rate"] / hyper["learning_rate"]
-        sparse = optax.chain(optax.trace(hyper["momentum"]), optax.scale(share))
+    if "sparse_rate" in rates:
+        share = rates["sparse_rate"] / rates["learning_rate"]
+        sparse = optax.chain(optax.trace(rates["momentum"]), optax.scale(share))
         order = [optax.partition({"dense": optax.chain(*order), "sparse": sparse}, _kinds)]
     chain = optax.chain(
-        _record_norm(), optax.clip_by_global_norm(hyper["clip_norm"]), *order, optax.scale(-rate)
+        _record_norm(), optax.clip_by_global_norm(rates["clip_norm"]), *order, optax.scale(-rate)
     )
     steps = optax.MultiSteps(chain, config.accumulate) if config.accumulate > 1 else chain
 
@@ -70,13 +57,13 @@ def optimizer(
     return optax.GradientTransformation(steps.init, update)
 
 
-def _rule(name: str, hyper: Hyper) -> optax.GradientTransformation:
-    momentum = optax.trace(hyper["momentum"])
+def _rule(name: str, rates: dict[str, Array]) -> optax.GradientTransformation:
+    momentum = optax.trace(rates["momentum"])
     if name == "sgd":
         return momentum
     if name == "rmsprop":
-        return optax.chain(optax.scale_by_rms(hyper["b2"], hyper["epsilon"]), momentum)
-    return optax.scale_by_adam(hyper["b1"], hyper["b2"], hyper["epsilon"])
+        return optax.chain(optax.scale_by_rms(rates["b2"], rates["epsilon"]), momentum)
+    return optax.scale_by_adam(rates["b1"], rates["b2"], rates["epsilon"])
 
 
 def _kinds(params: Params) -> PyTree:
@@ -99,9 +86,9 @@ def _record_norm() -> optax.GradientTransformation:
 
 
 def learning_rate(
-    config: OptimizerConfig, hyper: Hyper, step: Int[Array, ""], scale: Float[Array, ""]
+    config: OptimizerConfig, rates: dict[str, Array], step: Int[Array, ""], scale: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Learning rate of a step; optax's schedules ask ``if`` of numbers that are traced here.
+    """Return the learning rate of a step. (optax's schedules branch on values traced here.)
 
     t = (step - warmup) / (decay_steps - warmup), in [0, 1]
     cosine       rate (f + (1 - f) (1 + cos(pi t)) / 2)
@@ -109,48 +96,50 @@ def learning_rate(
     staircase    rate decay_rate^n, n = max(0, 1 + floor((step - hold) / decay_steps)) cuts
     plateau      rate scale
     """
-    warmup = hyper["warmup_steps"]
-    rate, now = hyper["learning_rate"], step.astype(jnp.float32)
-    t = jnp.clip((now - warmup) / jnp.maximum(hyper["decay_steps"] - warmup, 1.0), 0.0, 1.0)
+    warmup = rates["warmup_steps"]
+    rate, now = rates["learning_rate"], step.astype(jnp.float32)
+    t = jnp.clip((now - warmup) / jnp.maximum(rates["decay_steps"] - warmup, 1.0), 0.0, 1.0)
     if config.schedule == "cosine":
-        final = hyper["final_scale"]
+        final = rates["final_scale"]
         rate = rate * (final + (1.0 - final) * 0.5 * (1.0 + jnp.cos(jnp.pi * t)))
     elif config.schedule == "exponential":
-        rate = rate * hyper["decay_rate"] ** t
+        rate = rate * rates["decay_rate"] ** t
     elif config.schedule == "staircase":
-        cuts = 1.0 + jnp.floor((now - hyper["hold_steps"]) / hyper["decay_steps"])
-        rate = rate * hyper["decay_rate"] ** jnp.maximum(cuts, 0.0)
+        cuts = 1.0 + jnp.floor((now - rates["hold_steps"]) / rates["decay_steps"])
+        rate = rate * rates["decay_rate"] ** jnp.maximum(cuts, 0.0)
     elif config.schedule == "plateau":
         rate = rate * scale
     return rate * jnp.minimum(1.0, (now + 1.0) / jnp.maximum(warmup, 1.0))
 
 
-def average_rate(config: OptimizerConfig, hyper: Hyper, step: Int[Array, ""]) -> Float[Array, ""]:
-    """Weight of the new parameters in the average, ``max(1 - decay, 1 / (n + 1))``.
+def average_rate(
+    config: OptimizerConfig, rates: dict[str, Array], step: Int[Array, ""]
+) -> Float[Array, ""]:
+    """Return the weight of the new parameters in the average, ``max(1 - decay, 1 / (n + 1))``.
 
-    n counts steps since ``average_start``.  The maximum makes a moving average the plain mean at
-    first, so that it needs no bias correction; a decay of 1 is the mean throughout, averaged SGD
-    (Polyak and Juditsky, 1992).
+    n counts the steps since ``average_start``. The maximum makes a moving average the plain mean
+    at first, so that it needs no bias correction. A decay of 1 gives the uniform average, averaged
+    SGD (Polyak and Juditsky, 1992).
     """
-    since = jnp.maximum(step.astype(jnp.float32) - hyper["average_start"], 0.0)
-    decay = hyper["average_decay"] if config.average == "ema" else jnp.float32(1.0)
+    since = jnp.maximum(step.astype(jnp.float32) - rates["average_start"], 0.0)
+    decay = rates["average_decay"] if config.average == "ema" else jnp.float32(1.0)
     return jnp.maximum(1.0 - decay, 1.0 / (since + 1.0))
 
 
-def start_plateau() -> Plateau:
-    """Nothing has been evaluated yet."""
+def initial_plateau() -> Plateau:
+    """Return the state before the first evaluation."""
     zero = jnp.zeros((), jnp.int32)
     return Plateau(jnp.full((), jnp.inf), zero, zero, jnp.ones(()))
 
 
-def observe(plateau: Plateau, hyper: Hyper, value: Float[Array, ""]) -> Plateau:
-    """Take in one evaluation; cut the scale after ``plateau_patience`` without improvement."""
+def update_plateau(plateau: Plateau, rates: dict[str, Array], value: Float[Array, ""]) -> Plateau:
+    """Update with one evaluation; cut the scale after ``plateau_patience`` without improvement."""
     better: Bool[Array, ""] = value < plateau.best
     waited = jnp.where(better, 0, plateau.waited + 1)
-    cut = waited.astype(jnp.float32) >= jnp.maximum(hyper["plateau_patience"], 1.0)
+    cut = waited.astype(jnp.float32) >= jnp.maximum(rates["plateau_patience"], 1.0)
     return Plateau(
         best=jnp.minimum(plateau.best, value),
         since_best=jnp.where(better, 0, plateau.since_best + 1),
         waited=jnp.where(cut, 0, waited),
-        scale=jnp.where(cut & ~better, plateau.scale * hyper["decay_rate"], plateau.scale),
+        scale=jnp.where(cut & ~better, plateau.scale * rates["decay_rate"], plateau.scale),
     )

@@ -1,4 +1,4 @@
-"""One compiled program for each shape, with its compile time known apart."""
+"""A jitted function that measures its compile time."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from seqmodels.train.feed import shape_of
 
 
 class Program:
-    """A jitted function that compiles ahead of each new shape and counts the seconds it took."""
+    """A jitted function, compiled ahead of time for each new shape; ``seconds`` is the total."""
 
     def __init__(self, function: Callable, donate: tuple[int, ...] = ()):
         self.jitted = jax.jit(function, donate_argnums=donate)
@@ -24,7 +24,7 @@ class Program:
         return self.compile(arguments)(*arguments)
 
     def compile(self, arguments: tuple[Any, ...]) -> Any:
-        """The program for arguments of these shapes."""
+        """Return the program compiled for arguments of these shapes."""
         shapes = shape_of(arguments)
         if shapes not in self.compiled:
             begin = time.perf_counter()
@@ -33,7 +33,7 @@ class Program:
         return self.compiled[shapes]
 
     def temporary_bytes(self, *arguments: Any) -> int:
-        """Memory that one call needs besides its arguments and results, 0 without jit."""
+        """Return the temporary memory of one call in bytes; 0 without jit."""
         if jax.config.jax_disable_jit or jax.config.jax_debug_nans:  # type: ignore[attr-defined]
             return 0
         return self.compile(arguments).memory_analysis().temp_size_in_bytes

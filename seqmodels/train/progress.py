@@ -1,29 +1,28 @@
-"""What a person sees of a run: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 import time
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seqmodels.train.config import Metric
+from seqmodels.train.records import Record
 
-Record = dict[str, Any]
 LINE_EVERY = 10.0  # seconds between plain lines
 
 
-class Report:
-    """A log for ``fit``: loss, headline metric, throughput, gradient norm; compile time apart."""
+class ProgressReport:
+    """Log for ``fit``: loss, headline metric, throughput, gradient norm; compile time apart."""
 
     def __init__(self, steps: int, metric: Metric, unit: str, start: int = 0, console=None):
         self.console = console or Console()
         self.metric, self.unit, self.steps = metric.name, unit, steps
-        self.dev = self.said = self.compiled = 0.0
+        self.last_line = self.compiled = 0.0
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console)
         self.task = self.bar.add_task("train", total=steps, completed=start, text="compiling")
 
-    def __enter__(self) -> "Report":
+    def __enter__(self) -> "ProgressReport":
         if self.console.is_terminal:
             self.bar.start()
         return self
@@ -37,10 +36,10 @@ class Report:
             return
         if record["compile_seconds"] > self.compiled:
             self.compiled = record["compile_seconds"]
-            self.line(f"step {record['step']:,}: compiled, {self.compiled:.1f} s in all")
+            self.line(f"step {record['step']:,}: compiled in {self.compiled:.1f} s in total")
         text = self.describe(record)
         self.bar.update(self.task, completed=record["step"], text=text)
-        if not self.console.is_terminal and self.is_time(record):
+        if not self.console.is_terminal and self.is_line_due(record):
             self.line(f"step {record['step']:,}/{self.steps:,}: {text}")
 
     def describe(self, record: Record) -> str:
@@ -53,52 +52,52 @@ class Report:
         ]
         return "  ".join(parts)
 
-    def is_time(self, record: Record) -> bool:
+    def is_line_due(self, record: Record) -> bool:
         now = time.monotonic()
-        if now - self.said < LINE_EVERY and record["step"] < self.steps:
+        if now - self.last_line < LINE_EVERY and record["step"] < self.steps:
             return False
-        self.said = now
+        self.last_line = now
         return True
 
     def line(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
 
 
-class SweepReport(Report):
-    """A log for ``sweep``: how far all members are together, and which is best."""
+class SweepReport(ProgressReport):
+    """Log for ``sweep``: progress of all members together, and the best one."""
 
     def __init__(self, steps: int, members: int, metric: Metric, unit: str, console=None):
         super().__init__(steps * members, metric, unit, console=console)
         self.each, self.signed = steps, metric.signed
         self.done: dict[int, int] = {}
         self.rates: dict[int, float] = {}
-        self.best: tuple[float, int, float] | None = None  # its sign turned, the member, the value
+        self.best: tuple[float, int, float] | None = None  # signed value, member, value
 
     def __call__(self, record: Record) -> None:
         member, split = record["member"], record["split"]
         if split == "dev":
             value = record[self.metric]
-            found = self.signed(value), member, value
-            self.best = found if self.best is None else min(self.best, found)
+            entry = self.signed(value), member, value
+            self.best = entry if self.best is None else min(self.best, entry)
         elif split == "train":
             self.done[member], self.rates[member] = record["step"], record["per_second"]
-            self.show(record)
+            self.update(record)
         else:
             self.line(f"step {record['step']:,}: member {member} {split}")
             if split != "copied":
                 self.done[member], self.rates[member] = self.each, 0.0
 
-    def show(self, record: Record) -> None:
+    def update(self, record: Record) -> None:
         text = f"{sum(self.rates.values()):,.0f} {self.unit}/s"
         if self.best:
             text = f"best {self.metric} {self.best[2]:.4f} (member {self.best[1]})  {text}"
         self.bar.update(self.task, completed=sum(self.done.values()), text=text)
-        if not self.console.is_terminal and self.is_time(record):
+        if not self.console.is_terminal and self.is_line_due(record):
             self.line(f"step {record['step']:,}/{self.each:,}: {text}")
 
 
 def device_line() -> str:
-    """Kind and number of the devices that will be used."""
+    """Return the kind and number of devices."""
     import jax
 
     count = jax.device_count()

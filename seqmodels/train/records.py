@@ -1,46 +1,53 @@
-"""Records: one dict for every chunk trained and every evaluation, a line of metrics.jsonl each."""
+"""Records: one dict per trained chunk and per evaluation, each a line of metrics.jsonl."""
 
 from typing import Any
 
 import jax
 import numpy as np
 
+from seqmodels.train.state import ChunkOutput
+from seqmodels.types import Metrics, Total
+
 Record = dict[str, Any]
-Sums = dict[str, tuple[Any, Any]]  # numbers, or one for each member of a population
 
 
-def totals(metrics: dict[str, Any], sums: Sums) -> Sums:
-    """Add the pairs ``(totals [K, ...], counts [K, ...])`` to the sums, in float64."""
-    metrics = jax.device_get(metrics)
-    sums = dict(sums)
-    for name, (total, count) in metrics.items():
-        old_total, old_count = sums.get(name, (0.0, 0.0))
-        sums[name] = (
-            old_total + np.sum(total, axis=0, dtype=np.float64),
-            old_count + np.sum(count, axis=0, dtype=np.float64),
+def add_totals(metrics: Metrics, totals: Metrics) -> Metrics:
+    """Add totals of K steps, ``[K, ...]``, to running totals, in float64."""
+    summed = {}
+    for name, total in jax.device_get(metrics).items():
+        old = totals.get(name, Total(0.0, 0.0))
+        summed[name] = Total(
+            old.sum + np.sum(total.sum, axis=0, dtype=np.float64),
+            old.weight + np.sum(total.weight, axis=0, dtype=np.float64),
         )
-    return sums
+    return totals | summed
 
 
-def means(sums: Sums) -> dict[str, Any]:
-    """Total by count, ``nan`` where nothing was counted."""
+def means(totals: Metrics) -> dict[str, Any]:
+    """Return the mean of each total; nan if nothing was counted."""
     with np.errstate(invalid="ignore"):
-        return {name: np.divide(total, count) for name, (total, count) in sums.items()}
+        return {name: np.divide(total.sum, total.weight) for name, total in totals.items()}
 
 
 def train_record(
-    metrics: dict[str, Any], step: int, size: int, seconds: float, compile: float, counted: str
+    output: ChunkOutput, step: int, size: int, seconds: float, compile_seconds: float, unit: str
 ) -> Record:
-    """What one chunk of ``size`` steps tells; ``per_second`` counts what ``counted`` counts."""
-    pairs = totals({name: pair for name, pair in metrics.items() if isinstance(pair, tuple)}, {})
-    count = pairs[counted][1] if counted in pairs else float(size)
+    """Return the record of a chunk of ``size`` steps.
+
+    unit: metric whose weight counts what ``per_second`` counts; steps if there is no such metric
+    """
+    totals = add_totals(output.metrics, {})
+    count = totals[unit].weight if unit in totals else float(size)
+    info = output.info
     return {
         "step": step,
         "split": "train",
-        **means(pairs),
-        **{name: float(np.mean(metrics[name])) for name in ("loss", "gradient_norm", "clipped")},
-        "learning_rate": float(metrics["learning_rate"][-1]),
+        **means(totals),
+        "loss": float(np.mean(info.loss)),
+        "gradient_norm": float(np.mean(info.gradient_norm)),
+        "clipped": float(np.mean(info.clipped)),
+        "learning_rate": float(info.learning_rate[-1]),
         "per_second": count / seconds,
         "seconds": seconds,
-        "compile_seconds": compile,
+        "compile_seconds": compile_seconds,
     }

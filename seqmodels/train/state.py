@@ -1,4 +1,4 @@
-"""The whole of a training run as one pytree, and the pure function that moves it on."""
+"""The state of a training run as one pytree, and the pure function that advances it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,77 +11,87 @@ from seqmodels.train.config import OptimizerConfig
 from seqmodels.train.optimizer import (
     Plateau,
     average_rate,
+    initial_plateau,
     learning_rate,
     optimizer,
-    start_plateau,
 )
-from seqmodels.types import Array, Key, Params, PyTree, Task
-
-Chunk = Callable[["TrainState", PyTree], tuple["TrainState", dict[str, PyTree]]]
+from seqmodels.types import Array, Key, Metrics, Params, PyTree, Task
 
 
 class TrainState(NamedTuple):
-    """All that training needs to go on; the data position is ``step``."""
+    """Everything that training needs to continue; ``step`` is also the position in the data."""
 
     params: Params
     optimizer: PyTree
-    average: Params  # () where the config asks for none
-    memory: PyTree  # carried state of truncated backprop
-    hyper: dict[str, Array]
+    average: Params  # () if the config asks for no averaging
+    memory: PyTree  # recurrent state of truncated backpropagation
+    rates: dict[str, Array]
     plateau: Plateau
     key: Key[Array, ""]
     step: Array
 
 
+class StepInfo(NamedTuple):
+    """Statistics of the trainer, ``[K]`` for a chunk of K steps."""
+
+    loss: Array
+    gradient_norm: Array  # before clipping
+    clipped: Array  # 1 where the gradient was clipped
+    learning_rate: Array
+
+
+class ChunkOutput(NamedTuple):
+    """The task's metrics and the trainer's statistics, each with a leading axis of K steps."""
+
+    metrics: Metrics
+    info: StepInfo
+
+
+Chunk = Callable[[TrainState, PyTree], tuple[TrainState, ChunkOutput]]
+
+
 def init_state(
-    task: Task, config: OptimizerConfig, hyper: dict[str, Array], key: Key[Array, ""], batch: PyTree
+    task: Task, config: OptimizerConfig, rates: dict[str, Array], key: Key[Array, ""], batch: PyTree
 ) -> TrainState:
-    """State before the first step; pure, so ``vmap`` over ``hyper`` and ``key`` gives many."""
+    """Return the state before the first step. ``vmap`` over ``rates`` and ``key`` gives many."""
     init_key, noise_key = jax.random.split(key)
     params = jax.tree.map(
-        lambda leaf: leaf * hyper["weight_scale"] if leaf.ndim > 1 else leaf, task.init(init_key)
+        lambda leaf: leaf * rates["weight_scale"] if leaf.ndim > 1 else leaf, task.init(init_key)
     )
     return TrainState(
         params=params,
-        optimizer=optimizer(config, hyper, hyper["learning_rate"]).init(params),
+        optimizer=optimizer(config, rates, rates["learning_rate"]).init(params),
         average=() if config.average == "none" else jax.tree.map(jnp.copy, params),
         memory=task.memory(params, batch),
-        hyper=hyper,
-        plateau=start_plateau(),
+        rates=rates,
+        plateau=initial_plateau(),
         key=noise_key,
         step=jnp.zeros((), jnp.int32),
     )
 
 
 def evaluation_params(state: TrainState) -> Params:
-    """Averaged weights where there are any, else the last ones."""
+    """Return the averaged weights if there are any, otherwise the current ones."""
     return state.params if state.average == () else state.average
 
 
 def train_chunk(task: Task, config: OptimizerConfig) -> Chunk:
-    """``(state, batches) -> (state, metrics)``: K steps in one scan over K stacked batches.
+    """Return ``(state, batches) -> (state, output)``: K steps in one scan over K stacked batches.
 
-    Not jitted, and closed over names only: ``vmap`` it over states to train a population.  Each
-    metric is ``[K]``: loss, gradient_norm (before clipping), clipped, learning_rate, and the
-    task's own pairs ``(total, count)``.
+    The function is not jitted. ``vmap`` it over states to train a population.
     """
     gradient = jax.value_and_grad(task.loss, has_aux=True)
 
-    def step(state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, PyTree]]:
-        hyper, key = state.hyper, jax.random.fold_in(state.key, state.step)
-        (loss, (memory, metrics)), grads = gradient(state.params, hyper, state.memory, batch, key)
-        rate = learning_rate(config, hyper, state.step, state.plateau.scale)
-        updates, moments = optimizer(config, hyper, rate).update(
+    def step(state: TrainState, batch: PyTree) -> tuple[TrainState, ChunkOutput]:
+        rates, key = state.rates, jax.random.fold_in(state.key, state.step)
+        (loss, (memory, metrics)), grads = gradient(state.params, rates, state.memory, batch, key)
+        rate = learning_rate(config, rates, state.step, state.plateau.scale)
+        updates, moments = optimizer(config, rates, rate).update(
             grads, state.optimizer, state.params
         )
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.get(moments, "gradient_norm")
-        infos = {
-            "loss": loss,
-            "gradient_norm": norm,
-            "clipped": (norm > hyper["clip_norm"]).astype(jnp.float32),
-            "learning_rate": rate,
-        }
+        clipped = (norm > rates["clip_norm"]).astype(jnp.float32)
         state = state._replace(
             params=params,
             optimizer=moments,
@@ -89,7 +99,7 @@ def train_chunk(task: Task, config: OptimizerConfig) -> Chunk:
             memory=memory,
             step=state.step + 1,
         )
-        return state, {**metrics, **infos}
+        return state, ChunkOutput(metrics, StepInfo(loss, norm, clipped, rate))
 
     return lambda state, batches: jax.lax.scan(step, state, batches)
 
@@ -97,16 +107,16 @@ def train_chunk(task: Task, config: OptimizerConfig) -> Chunk:
 def _average(config: OptimizerConfig, state: TrainState, params: Params) -> Params:
     if config.average == "none":
         return ()
-    rate = average_rate(config, state.hyper, state.step)
+    rate = average_rate(config, state.rates, state.step)
     return optax.incremental_update(params, state.average, rate)
 
 
-def measure_chunk(task: Task) -> Callable[..., tuple[PyTree, dict[str, PyTree]]]:
-    """``(params, hyper, memory, batches) -> (memory, metrics)``: K measurements in one scan."""
+def measure_chunk(task: Task) -> Callable[..., tuple[PyTree, Metrics]]:
+    """Return ``(params, rates, memory, batches) -> (memory, metrics)`` over K batches."""
 
-    def chunk(params: Params, hyper: dict[str, Array], memory: PyTree, batches: PyTree):
+    def chunk(params: Params, rates: dict[str, Array], memory: PyTree, batches: PyTree):
         def step(memory, batch):
-            return task.measure(params, hyper, memory, batch)
+            return task.measure(params, rates, memory, batch)
 
         return jax.lax.scan(step, memory, batches)
 

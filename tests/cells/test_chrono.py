@@ -31,5 +31,5 @@ def test_memories_span_from_one_step_to_the_longest(name, gates, keep, store):
 
 
 def test_a_cell_without_such_gates_is_refused():
-    with pytest.raises(UserError, match="for gru, lstm, min_gru, min_lstm, lru, not for rnn"):
+    with pytest.raises(UserError, match=r"--cell rnn; .* gru, lstm, min_gru, min_lstm, lru"):
         chrono(CELLS["rnn"](2, 3), "rnn", 10)

@@ -1,17 +1,24 @@
+"""Batches of examples: every example once per epoch, few shapes, rows shared among hosts."""
+
 from itertools import combinations
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.long_memory.memory_problems import problem_batches
+from seqmodels.data.augmentation import gaussian_noise, sequence_augmentation
 from seqmodels.data.batching import example_batches, length_bounds
 from seqmodels.data.ragged import ragged
+from seqmodels.data.streams import evaluation_windows, training_windows
 from seqmodels.errors import UserError
+from seqmodels.train.examples import augment_batches
 
 
 def make_fields(lengths):
-    """Example i holds the number i + 1 as often as it is long, and once as its label."""
+    """Return examples whose elements and label are all the example's index plus 1."""
     sequences = [np.full(length, i + 1, np.int32) for i, length in enumerate(lengths)]
     return {"text": ragged(sequences), "label": np.arange(1, len(lengths) + 1)}
 
@@ -39,7 +46,7 @@ options = st.fixed_dictionaries(
 
 
 @given(lengths_of, options, st.integers(0, 2))
-def test_every_example_once_an_epoch_and_whole(lengths, options, epoch):
+def test_every_example_occurs_once_per_epoch_and_complete(lengths, options, epoch):
     batches = epoch_of(example_batches(make_fields(lengths), **options), epoch)
     assert sorted(rows_of(batches)) == list(range(len(lengths)))
     for batch in batches:
@@ -54,7 +61,7 @@ def test_every_example_once_an_epoch_and_whole(lengths, options, epoch):
 
 
 @given(lengths_of, options, st.lists(st.integers(0, 100), max_size=8))
-def test_a_batch_depends_on_nothing_but_its_step(lengths, options, steps):
+def test_a_batch_depends_only_on_its_step(lengths, options, steps):
     fields = make_fields(lengths)
     used = example_batches(fields, **options)
     for step in steps:
@@ -64,14 +71,14 @@ def test_a_batch_depends_on_nothing_but_its_step(lengths, options, steps):
 
 
 @given(lengths_of, st.integers(20, 60))
-def test_shapes_are_few_and_tokens_are_kept_to(lengths, tokens):
+def test_shapes_are_few_and_within_the_tokens(lengths, tokens):
     batches = example_batches(make_fields(lengths), 100, tokens=tokens, bounds=(5, 12, 20), seed=0)
     shapes = {batch.fields["text"].mask.shape for batch in epoch_of(batches, 0)}
     assert len(shapes) <= 3
     assert all(length * rows <= tokens for length, rows in shapes)
 
 
-def test_epochs_and_seeds_shuffle_differently_and_without_a_seed_there_is_no_shuffle():
+def test_epochs_and_seeds_shuffle_differently_and_no_seed_keeps_the_order():
     fields = {"label": np.arange(50)}
     shuffled = example_batches(fields, 8, seed=1)
     orders = [rows_of(epoch_of(shuffled, epoch)) for epoch in range(2)]
@@ -81,12 +88,12 @@ def test_epochs_and_seeds_shuffle_differently_and_without_a_seed_there_is_no_shu
     assert rows_of(epoch_of(example_batches(fields, 8), 3)) == list(range(50))
 
 
-def test_left_over_examples_are_spread_over_the_batches():
+def test_remaining_examples_are_spread_over_the_batches():
     weights = [b.weight.sum() for b in epoch_of(example_batches({"x": np.zeros(33)}, 32), 0)]
     assert weights == [17, 16]
 
 
-def test_runs_put_batches_of_one_shape_together():
+def test_batches_of_one_shape_come_in_runs():
     batches = example_batches(make_fields([1] * 12 + [2] * 12), 2, bounds=(1, 2), seed=0, run=3)
     lengths = [len(batch.fields["text"].mask) for batch in epoch_of(batches, 0)]
     assert all(len(set(lengths[i : i + 3])) == 1 for i in range(0, 12, 3))
@@ -100,8 +107,8 @@ def test_each_ragged_field_has_its_own_length():
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(3, 4))
-def test_bounds_pad_least(lengths, buckets):
-    """Against every choice; few lengths, so that each is a candidate."""
+def test_bounds_have_the_least_padding(lengths, buckets):
+    """Compare with all choices, for few lengths, so that each is a candidate."""
 
     def steps(bounds):
         return sum(min(bound for bound in bounds if bound >= length) for length in lengths)
@@ -114,7 +121,7 @@ def test_bounds_pad_least(lengths, buckets):
     assert steps(bounds) == expected
 
 
-def test_even_lengths_make_even_buckets_and_an_outlier_its_own():
+def test_even_lengths_make_even_buckets_and_an_outlier_has_its_own():
     assert length_bounds(np.arange(1, 6401), 4) == (1600, 3200, 4800, 6400)
     assert length_bounds(np.array([*[3] * 50, *[4] * 49, 1000]), 4) == (3, 4, 1000)
 
@@ -129,6 +136,37 @@ def test_even_lengths_make_even_buckets_and_an_outlier_its_own():
         ({"x": ragged([np.zeros(9)])}, {"bounds": (4, 8)}, "example 0 has length 9"),
     ],
 )
-def test_mistakes_are_told(fields, options, message):
+def test_wrong_arguments_are_refused(fields, options, message):
     with pytest.raises(UserError, match=message):
         example_batches(fields, **{"batch_size": 4, **options})
+
+
+RANDOM = np.random.default_rng(0)
+TOKENS = np.arange(100, dtype=np.int32)
+SERIES = {
+    "x": ragged([RANDOM.normal(size=(n % 5 + 1, 2)).astype(np.float32) for n in range(20)]),
+    "label": np.arange(20),
+}
+EXAMPLES = example_batches(SERIES, 6, buckets=2, seed=1)
+BATCHES = {
+    "training text": training_windows(TOKENS, 4, 5, seed=1),
+    "evaluation text": evaluation_windows(TOKENS, 4, 5),
+    "examples": EXAMPLES,
+    "augmented examples": augment_batches(
+        EXAMPLES, sequence_augmentation(gaussian_noise(1.0)), seed=2
+    ),
+    "generated problems": problem_batches("adding", 8, 4, 3, (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_the_rows_of_two_hosts_make_up_the_batch(name):
+    batches = BATCHES[name]
+    for step in range(batches.steps_per_epoch + 1):
+        whole, rows = batches(step), batches.rows(step)
+        shares = [batches(step, slice(*bounds)) for bounds in ((0, rows // 2), (rows // 2, rows))]
+        axes = jax.tree.leaves(jax.tree.broadcast(batches.batch_axis, whole))
+        parts = zip(*map(jax.tree.leaves, shares), strict=True)
+        for leaf, axis, part in zip(jax.tree.leaves(whole), axes, parts, strict=True):
+            assert leaf.shape[axis] == rows
+            np.testing.assert_array_equal(np.concatenate(part, axis=axis), leaf)

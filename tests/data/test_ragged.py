@@ -1,3 +1,5 @@
+"""Ragged and padded sequences."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from seqmodels.data.ragged import pad, ragged
 
 
 @given(st.lists(st.lists(st.integers(1, 99), max_size=6), min_size=1, max_size=5))
-def test_padding_keeps_every_value_in_its_place(sequences):
+def test_padding_keeps_every_value_at_its_position(sequences):
     joined = ragged([np.array(sequence, np.int32) for sequence in sequences])
     rows = np.array([*range(len(sequences)), -1])
     values, mask = pad(joined, rows, 7)

@@ -1,3 +1,5 @@
+"""Splits by hash and by position."""
+
 import hashlib
 
 import numpy as np
@@ -19,19 +21,19 @@ def test_adding_data_moves_no_example(keys, more):
 
 
 @given(st.lists(st.sampled_from("abcdefgh")))
-def test_every_example_in_one_part_and_equal_keys_together(keys):
+def test_every_example_is_in_one_split_and_equal_keys_stay_together(keys):
     parts = hash_split(keys, FRACTIONS)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(keys)))
     sets = [{keys[index] for index in part} for part in parts]
     assert sum(map(len, sets)) == len(set.union(*sets))
 
 
-def test_fractions_are_kept_to():
+def test_splits_have_about_the_requested_fractions():
     shares = [len(part) / 20_000 for part in hash_split(map(str, range(20_000)), FRACTIONS)]
     np.testing.assert_allclose(shares, FRACTIONS, atol=0.01)
 
 
-def test_place_is_the_published_hash_on_every_machine():
+def test_the_hash_is_the_same_on_every_machine():
     digest = hashlib.blake2b("grün".encode(), digest_size=8).hexdigest()
     place = int(digest, 16) / 2**64
     assert len(hash_split(["grün"], (place + 1e-6, 1 - place - 1e-6, 0.0)).train) == 1
@@ -39,7 +41,7 @@ def test_place_is_the_published_hash_on_every_machine():
 
 
 @given(st.text(), st.sampled_from([(0.9, 0.1, 0.0), (0.8, 0.1, 0.1), (0.0, 0.5, 0.5)]))
-def test_contiguous_parts_join_to_the_whole(text, fractions):
+def test_contiguous_splits_join_to_the_whole(text, fractions):
     parts = contiguous_split(text, fractions)
     assert "".join(parts) == text
     assert len(parts.train) == int(len(text) * fractions[0])

@@ -1,3 +1,5 @@
+"""Windows of a text: order, targets, masks, resets, shapes."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,13 +12,13 @@ sizes = st.tuples(st.integers(1, 5), st.integers(1, 6))
 
 
 def read(batches, epoch=0):
-    """The windows of one epoch, joined along time."""
+    """Return the windows of an epoch, joined along time."""
     steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
     return [np.concatenate(part) for part in zip(*map(batches, steps), strict=True)]
 
 
 @given(sizes, st.integers(0, 40), st.none() | st.integers(0, 5), st.integers(0, 2))
-def test_training_streams_reassemble_to_the_text(size, spare, seed, epoch):
+def test_training_streams_join_to_the_text(size, spare, seed, epoch):
     batch_size, length = size
     tokens = np.arange(batch_size * length * 2 + 1 + spare, dtype=np.int32)
     batches = training_windows(tokens, batch_size, length, seed=seed)
@@ -40,7 +42,7 @@ def test_evaluation_counts_every_token_once(size, count):
     assert not resets[1:].any()
 
 
-def test_streams_reset_where_an_epoch_begins_and_nowhere_else():
+def test_streams_reset_only_at_the_start_of_an_epoch():
     batches = training_windows(np.arange(50), 2, 4, seed=0)
     resets = np.concatenate([batches(step).resets for step in range(2 * batches.steps_per_epoch)])
     expected = np.zeros_like(resets)
@@ -49,7 +51,7 @@ def test_streams_reset_where_an_epoch_begins_and_nowhere_else():
 
 
 @given(st.lists(st.integers(0, 100), max_size=8))
-def test_a_window_depends_on_nothing_but_its_step(steps):
+def test_a_window_depends_only_on_its_step(steps):
     tokens = np.arange(91)
     used = training_windows(tokens, 3, 4, seed=7)
     for step in steps:
@@ -63,7 +65,7 @@ def test_epochs_begin_at_different_offsets():
     assert len(offsets) > 1
 
 
-def test_shapes_and_types_never_change():
+def test_all_windows_have_the_same_shapes_and_types():
     tokens = np.arange(20, dtype=np.int32)
     for batches in (training_windows(tokens, 2, 3), evaluation_windows(tokens, 2, 3)):
         for step in range(batches.steps_per_epoch):
@@ -71,7 +73,7 @@ def test_shapes_and_types_never_change():
             assert [part.dtype for part in batches(step)] == [np.int32, np.int32, bool, bool]
 
 
-def test_too_short_a_text_is_told_by_name():
+def test_a_text_that_is_too_short_is_reported_by_name():
     with pytest.raises(UserError, match=r"poem\.txt has 12 symbols and one batch needs 13 "):
         training_windows(np.arange(12), 3, 4, name="poem.txt")
     assert training_windows(np.arange(13), 3, 4).steps_per_epoch == 1

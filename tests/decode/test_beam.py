@@ -1,4 +1,4 @@
-"""Beam search and greedy search over Markov chains small enough to list everything."""
+"""Beam and greedy search over Markov chains small enough to enumerate all sequences."""
 
 from functools import partial
 from itertools import product
@@ -7,24 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from parameters import random_normal
 
 from seqmodels.decode.beam import BeamConfig, beam_search
 from seqmodels.decode.greedy import greedy
 
 V, END, LIMIT, B = 4, 3, 4, 5
 SPACE = 3 + 3**2 + 3**3 + 3**4 + 100  # more than there are sequences of at most LIMIT tokens
-TABLE = 2.0 * jax.random.normal(jax.random.key(0), (B, V, V, V))
+TABLE = 2.0 * random_normal(B, V, V, V)
 FIRST = jnp.zeros(B, jnp.int32)
 
 
 def step(last, token):
-    """A chain of order two, another one for each row of the batch."""
+    """Step a Markov chain of order two, a different one for each row of the batch."""
     logits = jax.vmap(lambda table, before, now: table[before, now])(TABLE, last, token)
     return token, logits
 
 
 def nats(row, sequence):
-    """Log-probability of a sequence, in float64."""
+    """Return the log-probability of a sequence in float64."""
     total, last, token = 0.0, 0, 0
     for following in sequence:
         logits = np.asarray(TABLE[row, last, token], np.float64)
@@ -33,8 +34,8 @@ def nats(row, sequence):
     return total
 
 
-def everything(row, alpha):
-    """The score of each sequence there is."""
+def all_scores(row, alpha):
+    """Return the score of every sequence."""
     found = []
     for length in range(1, LIMIT + 1):
         for body in product(range(END), repeat=length - 1):
@@ -47,14 +48,14 @@ def search(config, limit=LIMIT):
     return beam_search(step, FIRST, FIRST, config, end=END, limit=limit)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1.3])
-def test_as_wide_as_the_space_it_lists_everything_in_order(alpha):
+@pytest.mark.parametrize("alpha", [pytest.param(0.0, marks=pytest.mark.exhaustive), 1.3])
+def test_a_beam_as_wide_as_the_space_ranks_all_sequences(alpha):
     found = jax.device_get(search(BeamConfig(SPACE, alpha)))
     for row in range(B):
-        expected = everything(row, alpha)
+        expected = all_scores(row, alpha)
         count = len(expected)
         np.testing.assert_allclose(found.scores[row, :count], sorted_scores(expected), rtol=1e-5)
-        assert (found.scores[row, count:] < -1e20).all()  # nothing else, nothing twice
+        assert (found.scores[row, count:] < -1e20).all()  # no other sequence, and none twice
         for tokens, score, own in zip(*(field[row, :count] for field in found), strict=True):
             sequence = cut(tokens.tolist())
             np.testing.assert_allclose(score, expected.pop(sequence), rtol=1e-5)
@@ -66,11 +67,11 @@ def sorted_scores(scores):
 
 
 def cut(tokens):
-    """The tokens up to the first end, with it."""
+    """Return the tokens up to and including the first end."""
     return tuple(tokens[: tokens.index(END) + 1] if END in tokens else tokens)
 
 
-def test_a_width_of_one_is_greedy():
+def test_width_one_equals_greedy_search():
     tokens = jax.jit(lambda: greedy(step, FIRST, FIRST, end=END, limit=9))()
     np.testing.assert_array_equal(search(BeamConfig(1), 9).tokens[:, 0], tokens.T)
     assert len({tuple(row) for row in tokens.T.tolist()}) > 1
@@ -81,7 +82,7 @@ def test_a_width_of_one_is_greedy():
             last, token = token, following
 
 
-def test_wider_is_never_worse_here_and_scores_are_those_of_the_tokens():
+def test_a_wider_beam_is_not_worse_here_and_its_scores_are_those_of_its_tokens():
     wide, narrow = search(BeamConfig(3, 0.0)), search(BeamConfig(1, 0.0))
     assert (wide.scores[:, 0] >= narrow.scores[:, 0] - 1e-6).all()
     assert (jnp.diff(wide.scores, axis=1) <= 0).all()
@@ -90,13 +91,13 @@ def test_wider_is_never_worse_here_and_scores_are_those_of_the_tokens():
         np.testing.assert_allclose(wide.scores[row, k], nats(row, sequence), rtol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_no_ngram_comes_twice(size):
-    def again(carry, token):  # without blocking it would go 1 0 1 0 1 0 ...
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
+def test_ngrams_do_not_repeat(size):
+    def again(carry, token):  # without blocking: 1 0 1 0 1 0 ...
         likely = jax.nn.one_hot(jnp.where(token == 1, 0, 1), 4)
         return carry, 5.0 * likely + jnp.array([0.0, 0.0, 1.0, -9.0])[None, None]
 
-    config = BeamConfig(2, 0.0, blocked=size)
+    config = BeamConfig(2, 0.0, no_repeat_ngram=size)
     run = jax.jit(lambda: beam_search(again, (), FIRST[:1], config, end=END, limit=8))
     for sequence in run().tokens[0].tolist():
         body = sequence[: sequence.index(END)] if END in sequence else sequence
@@ -104,8 +105,8 @@ def test_no_ngram_comes_twice(size):
         assert len(grams) == len(set(grams)) > size
 
 
-def test_the_coverage_penalty_prefers_what_was_attended_to():
-    """Two ways to an end, equally likely; only token 1 attends to the second position."""
+def test_the_coverage_penalty_favours_attended_positions():
+    """Both tokens lead to an end; only token 1 attends to the second position."""
 
     def walk(carry, token):
         looked = jnp.stack([jnp.ones(token.shape), (token == 1).astype(jnp.float32)], axis=-1)
@@ -116,13 +117,15 @@ def test_the_coverage_penalty_prefers_what_was_attended_to():
         )
         return carry + looked, logits
 
-    def best(beta):
-        config = BeamConfig(2, 0.0, coverage=beta)
+    @partial(jax.jit, static_argnums=0)
+    def search(beta):
+        config = BeamConfig(2, 0.0, coverage_penalty=beta)
         start = jnp.zeros((1, 2))
-        found = beam_search(walk, start, FIRST[:1], config, end=END, limit=4, covered=lambda c: c)
-        return found.tokens[0, 0].tolist(), found.scores[0]
+        return beam_search(walk, start, FIRST[:1], config, end=END, limit=4, covered=lambda c: c)
 
-    (plain, _), (covered, scores) = best(0.0), best(0.3)
+    plain = search(0.0).tokens[0, 0].tolist()
+    found = search(0.3)
+    covered, scores = found.tokens[0, 0].tolist(), found.scores[0]
     assert plain == [2, END, END, END]
     assert covered == [1, END, END, END]
     np.testing.assert_allclose(scores[0] - scores[1], 0.3 * np.log(1e6) - 0.1, rtol=1e-3)

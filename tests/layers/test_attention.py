@@ -1,19 +1,23 @@
+"""Attention against the equations of the papers, in float64 NumPy."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from parameters import random_normal, random_params
 
-from seqmodels.layers.attention import ATTENTIONS, Source, attend
+from seqmodels.errors import UserError
+from seqmodels.layers.attention import ATTENTIONS, AttentionSource, attend
 
 B, Q, S, H, A = 3, 2, 5, 4, 6
 LENGTHS = np.array([5, 2, 0])
 MASK = jnp.asarray(np.arange(S) < LENGTHS[:, None])
-MEMORY = jax.random.normal(jax.random.key(0), (B, S, H))
-QUERY = jax.random.normal(jax.random.key(1), (B, Q, H))
+MEMORY = random_normal(B, S, H, seed=0)
+QUERY = random_normal(B, Q, H, seed=1)
 
 
-def expected(kind, p, q, m, length):
-    """Scores of one query, in float64, from the papers' equations."""
+def scores_of(kind, p, q, m, length):
+    """Return the scores of one query in float64."""
     q, m = np.asarray(q, np.float64), np.asarray(m, np.float64)
     p = {name: np.asarray(value, np.float64) for name, value in p.items()}
     if kind == "dot":
@@ -24,34 +28,37 @@ def expected(kind, p, q, m, length):
         return np.tanh(q @ p["wq"] + m @ p["wm"] + p.get("b", 0.0)) @ p["v"]
     scores = (m @ p["wm"]) @ q
     if kind == "local":
-        place = (length - 1) / (1 + np.exp(-np.tanh(q @ p["wp"]) @ p["vp"]))
-        away = np.arange(S) - place
-        scores = np.where(np.abs(away) <= 5, scores - away**2 / (2 * 2.5**2), -np.inf)
+        center = (length - 1) / (1 + np.exp(-np.tanh(q @ p["wp"]) @ p["vp"]))
+        distance = np.arange(S) - center
+        inside = np.abs(distance) <= 5
+        scores = np.where(inside, scores - distance**2 / (2 * 2.5**2), -np.inf)
     return scores
 
 
 @pytest.fixture(scope="module", params=ATTENTIONS)
-def looked(request):
+def run(request):
+    """Return the kind of attention, its parameters, and one compiled program for both tests."""
     attention = ATTENTIONS[request.param](H, H, A)
-    params = attention.init(jax.random.key(2))
-    params = jax.tree.map(lambda leaf: leaf + 0.1, params)  # biases too
 
     @jax.jit
-    def look(params, memory, query):
-        return attend(
-            attention, params, Source(memory, attention.keys(params, memory), MASK), query
-        )
+    def run(params, memory):
+        def total(params, memory):
+            source = AttentionSource(memory, attention.keys(params, memory), MASK)
+            output = attend(attention, params, source, QUERY)
+            return jnp.sum(jnp.square(output.context)), output
 
-    return request.param, params, look
+        return jax.grad(total, argnums=(0, 1), has_aux=True)(params, memory)
+
+    return request.param, random_params(attention, scale=0.5), run
 
 
-def test_weights_are_the_papers_zero_on_padding_and_sum_to_one(looked):
-    kind, params, look = looked
-    context, weights = look(params, MEMORY, QUERY)
+def test_weights_follow_the_papers_are_zero_on_padding_and_sum_to_one(run):
+    kind, params, run = run
+    _, (context, weights) = run(params, MEMORY)
     assert weights.shape == (B, Q, S)
     for row, query in np.ndindex(B, Q):
         length = LENGTHS[row]
-        scores = expected(kind, params, QUERY[row, query], MEMORY[row], length)[:length]
+        scores = scores_of(kind, params, QUERY[row, query], MEMORY[row], length)[:length]
         shares = np.exp(scores - scores.max(initial=-np.inf))
         shares = np.append(shares / shares.sum(), np.zeros(S - length))
         np.testing.assert_allclose(weights[row, query], shares, atol=1e-6)
@@ -60,26 +67,31 @@ def test_weights_are_the_papers_zero_on_padding_and_sum_to_one(looked):
     np.testing.assert_allclose(weights[:2].sum(axis=-1), 1.0, rtol=1e-6)
 
 
-def test_padding_changes_neither_value_nor_gradient(looked):
-    _, params, look = looked
-
-    def total(params, memory):
-        return jnp.sum(jnp.square(look(params, memory, QUERY).context))
-
-    grow = jax.jit(jax.grad(total, argnums=(0, 1)))
-    other = jnp.where(MASK[..., None], MEMORY, 1e3)
-    first, second = grow(params, MEMORY), grow(params, other)
+def test_padding_changes_neither_values_nor_gradients(run):
+    _, params, run = run
+    garbage = jnp.where(MASK[..., None], MEMORY, 1e3)
+    (first, _), (second, _) = run(params, MEMORY), run(params, garbage)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), first, second)
     assert (second[1][~MASK] == 0).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(first))
 
 
-def test_one_query_needs_no_axis_of_its_own():
+def test_a_single_query_needs_no_query_axis():
     attention = ATTENTIONS["additive"](H, H, A)
-    params = attention.init(jax.random.key(2))
-    source = Source(MEMORY, attention.keys(params, MEMORY), MASK)
-    many = attend(attention, params, source, QUERY, bias=jnp.ones((B, Q, S)))
-    one = attend(attention, params, source, QUERY[:, 1])
+
+    @jax.jit
+    def run(params):
+        source = AttentionSource(MEMORY, attention.keys(params, MEMORY), MASK)
+        many = attend(attention, params, source, QUERY, bias=jnp.ones((B, Q, S)))
+        one = attend(attention, params, source, QUERY[:, 1])
+        first = jax.tree.map(lambda a: a[0], source)
+        return many, one, attend(attention, params, first, QUERY[0, 1])
+
+    many, one, unbatched = run(random_params(attention))
     np.testing.assert_allclose(one.weights, many.weights[:, 1], atol=1e-6)
-    alone = attend(attention, params, jax.tree.map(lambda a: a[0], source), QUERY[0, 1])
-    np.testing.assert_allclose(alone.context, one.context[0], atol=1e-6)
+    np.testing.assert_allclose(unbatched.context, one.context[0], atol=1e-6)
+
+
+def test_dot_attention_needs_equal_sizes():
+    with pytest.raises(UserError, match="4 units and the encoder 5, but they must be equal"):
+        ATTENTIONS["dot"](4, 5, A)

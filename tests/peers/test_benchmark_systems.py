@@ -1,4 +1,4 @@
-"""The two sides of a comparison are the same model: on the same weights they answer alike."""
+"""seqmodels and PyTorch implement the same systems: equal weights give equal results."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from benchmarks.systems import END, START, WIDTH, System, ours, pytorch, sequences, targets
-from experiments.translation.translator import decode
-from seqmodels.commands.text_arguments import SearchArguments
+from experiments.translation.arguments import SearchArguments
+from experiments.translation.translator import search
 from seqmodels.data.ragged import Padded
 from seqmodels.interop import to_torch
 
@@ -20,15 +20,15 @@ SMALL = System("translation", "gru", 1, hidden=16, batch=4, length=7)
 
 
 def pair(system: System, stepwise: bool):
-    """Our model with its parameters, and PyTorch's with the same."""
+    """Return our model with its parameters, and PyTorch's model with the same weights."""
     model = ours.model(ours.translation_config(system), system, {})
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     random = np.random.default_rng(0)
     params = jax.tree.map(
         lambda a: jnp.asarray(0.3 * random.standard_normal(a.shape, np.float32)), shapes
     )
-    own, readout = params["decoder"], params["readout"]
-    score, combine = own["attention"], own["combine"]
+    decoder, readout = params["decoder"], params["readout"]
+    score, combine = decoder["attention"], decoder["combine"]
     state = {
         "source.weight": params["source"]["embedding"],
         "target.weight": params["target"]["embedding"],
@@ -43,9 +43,11 @@ def pair(system: System, stepwise: bool):
         "bias": readout["bias"],
     }
     state |= {f"encoder.{name}": value for name, value in to_torch(params["encoder"]).items()}
-    cut = "_l0" if stepwise or system.feeding else ""  # a GRUCell's names have no layer
-    decoder = to_torch(own["cell"]).items()
-    state |= {f"decoder.{name.removesuffix(cut)}": value for name, value in decoder}
+    cut = (
+        "_l0" if stepwise or system.feeding else ""
+    )  # parameters of a GRUCell have no layer suffix
+    weights = to_torch(decoder["cell"]).items()
+    state |= {f"decoder.{name.removesuffix(cut)}": value for name, value in weights}
     peer = pytorch.Translator(system, stepwise).eval()
     peer.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in state.items()})
     return model, params, peer
@@ -61,18 +63,18 @@ def test_translators_give_the_same_logits(feeding: bool):
     logits = model.unroll(params, encoded, jnp.asarray(tokens), jnp.asarray(valid))
     arrays = source.tokens[0], source.lengths[0], tokens
     with torch.no_grad():
-        expected = peer(*map(pytorch.numbers, arrays)).numpy()
+        expected = peer(*map(pytorch.to_long, arrays)).numpy()
     np.testing.assert_allclose(np.asarray(logits)[valid], expected[valid], rtol=1e-4, atol=1e-4)
 
 
-def test_searches_find_the_same_targets():
+def test_searches_return_the_same_targets():
     system = replace(SMALL, system="beam")
     model, params, peer = pair(system, stepwise=True)
     source = sequences(system, 0)
     encoded = model.encode(params, Padded(source.tokens[0], source.mask[0]))
     first, key = jnp.full((system.batch,), START, jnp.int32), jax.random.key(0)
     arguments = SearchArguments(beam=WIDTH)
-    found = decode(model, params, encoded, first, arguments, END, system.length, key)
+    found = search(model, params, encoded, first, arguments, END, system.length, key)
     arrays = source.tokens[0], source.lengths[0]
-    expected = pytorch.search(peer, *map(pytorch.numbers, arrays), system.length)
+    expected = pytorch.search(peer, *map(pytorch.to_long, arrays), system.length)
     np.testing.assert_array_equal(np.asarray(found.tokens), expected.numpy())

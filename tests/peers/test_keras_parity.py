@@ -1,4 +1,4 @@
-"""Keras's layers on copied weights: outputs and all gradients."""
+"""Parity with Keras's layers: outputs and all gradients."""
 
 import os
 
@@ -27,8 +27,8 @@ KINDS = {"rnn": (rnn, "SimpleRNN"), "lstm": (lstm, "LSTM"), "gru": (gru, "GRU")}
 
 
 @pytest.fixture(autouse=True)
-def keras_promotes():
-    """Keras itself relies on implicit promotion."""
+def implicit_promotion():
+    """Allow the implicit promotion that Keras relies on."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
@@ -60,8 +60,8 @@ def test_parity(kind, both):
 
     weights = theirs.get_weights()
     params = from_keras(weights)
-    for ours, wanted in zip(to_keras(params), weights, strict=True):
-        np.testing.assert_array_equal(ours[..., -H:], wanted[..., -H:])
+    for ours, expected in zip(to_keras(params), weights, strict=True):
+        np.testing.assert_array_equal(ours[..., -H:], expected[..., -H:])
     value, (dparams, dxs) = jax.jit(jax.value_and_grad(our_loss, (0, 1)))(params, xs)
     variables = [variable.value for variable in theirs.trainable_variables]
     theirs_graded = jax.jit(jax.value_and_grad(their_loss, (0, 1)))
@@ -70,7 +70,7 @@ def test_parity(kind, both):
     close = {"rtol": 1e-5, "atol": 1e-5}
     np.testing.assert_allclose(value, their_value, **close)
     np.testing.assert_allclose(dxs, their_dxs, **close)
-    for ours, wanted in zip(to_keras(dparams), dvariables, strict=True):
+    for ours, expected in zip(to_keras(dparams), dvariables, strict=True):
         if ours.ndim == 2 and len(ours) == 2 and kind == "gru":
-            ours, wanted = [ours[0], ours[1, -H:]], [wanted[0], wanted[1, -H:]]
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **close), ours, wanted)
+            ours, expected = [ours[0], ours[1, -H:]], [expected[0], expected[1, -H:]]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **close), ours, expected)

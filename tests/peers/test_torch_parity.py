@@ -1,4 +1,4 @@
-"""PyTorch's layers on copied weights: outputs, final states and all gradients."""
+"""Parity with PyTorch's layers: outputs, final states and all gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +29,8 @@ KINDS = {
 }
 
 
-def built(kind, layers, both):
-    """Our cell and PyTorch's layer."""
+def make_both(kind, layers, both):
+    """Return our cell, PyTorch's layer, and the output size."""
     make, module, options, their_options = KINDS[kind]
     width = options.get("projection", H) * (2 if both else 1)
     cells = [make(D if k == 0 else width, H, **options) for k in range(layers)]
@@ -41,7 +41,7 @@ def built(kind, layers, both):
 
 
 def their_run(theirs, xs, weight, packed):
-    """Outputs and the gradients of ``sum(outputs * weight)``, by name."""
+    """Return outputs, final states, and the gradients of ``sum(outputs * weight)``."""
     xs = torch.tensor(xs, requires_grad=True)
     sequence = torch.nn.utils.rnn.pack_padded_sequence(xs, LENGTHS) if packed else xs
     ys, last = theirs(sequence)
@@ -54,7 +54,7 @@ def their_run(theirs, xs, weight, packed):
 
 
 def by_layer(carry):
-    """Our carry in PyTorch's order, [layers * directions, B, ...] for every state."""
+    """Convert our carry to PyTorch's states, each [layers * directions, B, ...]."""
     flat = jax.tree.leaves(carry, is_leaf=lambda c: not isinstance(c, tuple) or hasattr(c, "c"))
     rows = [tuple(c) if isinstance(c, tuple) else (c,) for c in flat]
     return [np.stack(states) for states in zip(*rows, strict=True)]
@@ -64,7 +64,7 @@ def by_layer(carry):
 @pytest.mark.parametrize(("layers", "both"), [(1, False), (2, True)])
 @pytest.mark.parametrize("packed", [False, True])
 def test_parity(kind, layers, both, packed):
-    cell, theirs, width = built(kind, layers, both)
+    cell, theirs, width = make_both(kind, layers, both)
     rng = np.random.default_rng(0)
     xs = rng.normal(size=(T, B, D)).astype(np.float32)
     weight = rng.normal(size=(T, B, width)).astype(np.float32)
@@ -82,19 +82,19 @@ def test_parity(kind, layers, both, packed):
     close = {"rtol": 1e-5, "atol": 1e-5}
     np.testing.assert_allclose(ys, their_ys, **close)
     np.testing.assert_allclose(dxs, their_dxs, **close)
-    for ours, wanted in zip(by_layer(carry), their_last, strict=True):
-        np.testing.assert_allclose(ours, wanted, **close)
+    for ours, expected in zip(by_layer(carry), their_last, strict=True):
+        np.testing.assert_allclose(ours, expected, **close)
     ours = to_torch(dparams)
-    for name, wanted in their_grads.items():
+    for name, expected in their_grads.items():
         if "bias_hh" in name and kind != "gru":
-            continue  # the second bias, which ours is the sum of
+            continue  # ours is the sum of both biases
         rows = slice(2 * H, None) if "bias_hh" in name else slice(None)
-        np.testing.assert_allclose(ours[name][rows], wanted[rows], err_msg=name, **close)
+        np.testing.assert_allclose(ours[name][rows], expected[rows], err_msg=name, **close)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_export_is_what_pytorch_loads(kind):
-    cell, theirs, _ = built(kind, 2, True)
+def test_pytorch_loads_exported_weights(kind):
+    cell, theirs, _ = make_both(kind, 2, True)
     params = cell.init(jax.random.key(0))
     theirs.load_state_dict({n: torch.tensor(w) for n, w in to_torch(params).items()}, strict=True)
     xs = np.random.default_rng(0).normal(size=(T, B, D)).astype(np.float32)

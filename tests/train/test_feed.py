@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqmodels.data.batching import Batches
 from seqmodels.train.distributed.devices import data_mesh, place
-from seqmodels.train.feed import feed, pieces, prefetch, stack, windows
+from seqmodels.train.feed import feed, pieces, prefetch, stack_batches, windows
 
 counts = st.integers(1, 30)
 
@@ -39,12 +40,12 @@ def test_pieces_have_one_shape_and_few_lengths(lengths):
         assert len(found) == 1
 
 
-def test_stack_adds_one_axis():
-    stacked = stack([{"x": np.ones(3)}, {"x": np.zeros(3)}])
+def test_stacking_adds_one_axis():
+    stacked = stack_batches([{"x": np.ones(3)}, {"x": np.zeros(3)}])
     np.testing.assert_array_equal(stacked["x"], [[1, 1, 1], [0, 0, 0]])
 
 
-def test_prefetch_hands_over_errors_and_ends_its_thread():
+def test_prefetch_raises_errors_in_the_consumer_and_ends_its_thread():
     def items():
         yield 1
         raise ValueError("the data is broken")
@@ -56,25 +57,24 @@ def test_prefetch_hands_over_errors_and_ends_its_thread():
     assert all(thread.name != "prefetch" for thread in threading.enumerate())
 
 
-def test_prefetch_can_be_left_early():
+def test_prefetch_can_be_closed_early():
     ready = prefetch(iter(range(1000)))
     assert next(ready) == 0
     ready.close()
     assert all(thread.name != "prefetch" for thread in threading.enumerate())
 
 
-class Sharded:
-    steps_per_epoch = 4
-    batch_axis = {"x": 1, "y": 0, "odd": 0}  # noqa: RUF012
-
-    def __call__(self, step):
-        return {"x": np.full((3, 16), step), "y": np.full(16, step), "odd": np.zeros(5)}
+def batch_at(step, part):
+    return {"x": np.full((3, 16), step), "y": np.full(16, step), "odd": np.zeros(5)}
 
 
-def test_batches_are_shared_by_all_devices_where_they_divide():
-    mesh = data_mesh(Sharded())
+SHARDED = Batches(batch_at, steps_per_epoch=4, batch_axis={"x": 1, "y": 0, "odd": 0})
+
+
+def test_batches_are_sharded_over_all_devices_if_they_divide():
+    mesh = data_mesh(SHARDED)
     assert mesh is not None
-    with feed(Sharded(), 0, 4, 2, mesh=mesh) as chunks:
+    with feed(SHARDED, 0, 4, 2, mesh=mesh) as chunks:
         (chunk, size), *_ = list(chunks)
     assert size == 2
     share = {name: leaf.sharding.shard_shape(leaf.shape) for name, leaf in chunk.items()}
@@ -82,8 +82,8 @@ def test_batches_are_shared_by_all_devices_where_they_divide():
     np.testing.assert_array_equal(chunk["y"][:, 0], [0, 1])
 
 
-def test_one_device_holds_all_where_the_batch_axis_is_not_told():
-    assert data_mesh(lambda step: step) is None
+def test_batches_without_a_batch_axis_stay_on_one_device():
+    assert data_mesh(Batches(batch_at, steps_per_epoch=4)) is None
     placed = place({"x": np.ones((2, 8))}, None)
     assert len(placed["x"].sharding.device_set) == 1
     assert isinstance(placed["x"], jax.Array)

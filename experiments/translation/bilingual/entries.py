@@ -1,12 +1,12 @@
-"""Nouns, adjectives and verbs of the bilingual lexicon, with all their forms."""
+"""Parsers of the lexicon's tables: nouns, adjectives and verbs with all their forms."""
 
 from typing import NamedTuple
 
-from experiments.translation.bilingual.lexicon import IRREGULAR
+from experiments.translation.bilingual.lexicon import IRREGULAR_VERBS
 
 
 class Noun(NamedTuple):
-    """A thing or a being; gender is m or f."""
+    """English and French noun; the French gender is m or f."""
 
     en: str
     en_plural: str
@@ -16,18 +16,21 @@ class Noun(NamedTuple):
 
 
 class Adjective(NamedTuple):
-    """``forms`` are French: m sg, f sg, m pl, f pl, and m sg before a vowel."""
+    """English and French adjective.
+
+    forms: French m sg, f sg, m pl, f pl, and m sg before a vowel
+    """
 
     en: str
     forms: tuple[str, str, str, str, str]
-    before: bool
+    precedes_noun: bool
 
 
-Forms = tuple[tuple[str, ...], str, str, str]  # of a French verb: see ``Verb``
+VerbForms = tuple[tuple[str, ...], str, str, str]  # present, stems and participle of ``Verb``
 
 
 class Verb(NamedTuple):
-    """English base and past; French present (je il nous vous ils), stems, participle."""
+    """English base and past; French present (je il nous vous ils), stems and participle."""
 
     en: str
     en_past: str
@@ -35,76 +38,81 @@ class Verb(NamedTuple):
     imperfect: str
     future: str
     participle: str
-    moves: bool = False  # its past is made with être
+    takes_etre: bool = False
 
 
-def entries(table: str) -> list[list[str]]:
-    """The words of each entry; ``_`` stands for a blank inside of one."""
-    found = [entry.split() for entry in table.replace("\n", " ").split(";")]
-    return [[word.replace("_", " ") for word in entry] for entry in found if entry]
+def parse_entries(table: str) -> list[list[str]]:
+    """Split a table into entries and those into words; ``_`` becomes a space."""
+    entries = [entry.split() for entry in table.replace("\n", " ").split(";")]
+    return [[word.replace("_", " ") for word in entry] for entry in entries if entry]
 
 
-def couples(table: str) -> list[tuple[str, str]]:
-    """``english:french``, entry by entry."""
-    found = [entry.strip().partition(":") for entry in table.replace("\n", " ").split(";")]
-    return [(en.replace("_", " "), fr.replace("_", " ")) for en, _, fr in found if en]
+def parse_pairs(table: str) -> list[tuple[str, str]]:
+    """Parse a table of ``english:french`` entries."""
+    entries = [entry.strip().partition(":") for entry in table.replace("\n", " ").split(";")]
+    return [(en.replace("_", " "), fr.replace("_", " ")) for en, _, fr in entries if en]
 
 
-def nouns(table: str) -> list[Noun]:
-    """Nouns from ``english[/plural] french[/plural] gender``."""
-    made = []
-    for en, fr, gender in entries(table):
-        one, *more = en.split("/")
-        un, *plus = fr.split("/")
-        made.append(Noun(one, (more or [plural(one)])[0], un, (plus or [un + "s"])[0], gender))
-    return made
+def parse_nouns(table: str) -> list[Noun]:
+    """Parse a table of ``english[/plural] french[/plural] gender`` entries."""
+    nouns = []
+    for en, fr, gender in parse_entries(table):
+        en, *en_plural = en.split("/")
+        fr, *fr_plural = fr.split("/")
+        nouns.append(
+            Noun(en, (en_plural or [add_s(en)])[0], fr, (fr_plural or [fr + "s"])[0], gender)
+        )
+    return nouns
 
 
-def plural(noun: str) -> str:
-    """The regular English plural, or third person of a verb."""
-    if noun.endswith(("s", "x", "z", "ch", "sh", "o")):
-        return noun + "es"
-    return noun[:-1] + "ies" if noun[-1] == "y" and noun[-2] not in "aeiou" else noun + "s"
+def add_s(word: str) -> str:
+    """Return the regular plural of an English noun, or third person of a verb."""
+    if word.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return word + "es"
+    return word[:-1] + "ies" if word[-1] == "y" and word[-2] not in "aeiou" else word + "s"
 
 
-def adjectives(table: str) -> list[Adjective]:
-    """Adjectives from ``english [+]french[:feminine[:before a vowel]]``."""
-    made = []
-    for en, fr in entries(table):
-        m, *rest = fr.removeprefix("+").split(":")
-        f = rest[0] if rest else m if m[-1] == "e" else m + "e"
-        ms = m if m[-1] in "sx" else m + ("x" if m.endswith("eau") else "s")
-        linked = rest[1] if len(rest) > 1 else m
-        made.append(Adjective(en, (m, f, ms, f + "s", linked), fr.startswith("+")))
-    return made
+def parse_adjectives(table: str) -> list[Adjective]:
+    """Parse a table of ``english [+]french[:feminine[:before a vowel]]`` entries."""
+    adjectives = []
+    for en, fr in parse_entries(table):
+        masculine, *irregular = fr.removeprefix("+").split(":")
+        regular = masculine if masculine[-1] == "e" else masculine + "e"
+        feminine = irregular[0] if irregular else regular
+        ending = "" if masculine[-1] in "sx" else "x" if masculine.endswith("eau") else "s"
+        before_vowel = irregular[1] if len(irregular) > 1 else masculine
+        forms = (masculine, feminine, masculine + ending, feminine + "s", before_vowel)
+        adjectives.append(Adjective(en, forms, fr.startswith("+")))
+    return adjectives
 
 
-def irregular() -> dict[str, Forms]:
-    """The forms of the verbs of IRREGULAR."""
-    found: dict[str, Forms] = {}
-    for line in IRREGULAR.strip().splitlines():
-        name, forms = line.split(": ")
+def irregular_verbs() -> dict[str, VerbForms]:
+    """Return the forms of the irregular French verbs by infinitive."""
+    verbs: dict[str, VerbForms] = {}
+    for line in IRREGULAR_VERBS.strip().splitlines():
+        infinitive, forms = line.split(": ")
         present, imperfect, future, participle = forms.split(" | ")
-        found[name] = (tuple(present.split()), imperfect, future, participle)
-    whole, *stems = found["connaître"]
+        verbs[infinitive] = (tuple(present.split()), imperfect, future, participle)
+    present_forms, *stems = verbs["connaître"]
     imperfect, future, participle = ("re" + stem for stem in stems)
-    found["reconnaître"] = (tuple("re" + form for form in whole), imperfect, future, participle)
-    return found
+    present_forms = tuple("re" + form for form in present_forms)
+    verbs["reconnaître"] = (present_forms, imperfect, future, participle)
+    return verbs
 
 
-def verbs(table: str) -> list[Verb]:
-    """Verbs from ``english[/past] french[*]``; French ones are regular or in IRREGULAR."""
-    known, made = irregular(), []
-    for en, fr in entries(table):
-        base, *rest = en.split("/")
-        name = fr.removesuffix("*")
-        forms = known.get(name) or regular(name)
-        made.append(Verb(base, (rest or [past(base)])[0], *forms, fr.endswith("*")))
-    return made
+def parse_verbs(table: str) -> list[Verb]:
+    """Parse a table of ``english[/past] french[*]`` entries."""
+    irregular, verbs = irregular_verbs(), []
+    for en, fr in parse_entries(table):
+        base, *past = en.split("/")
+        infinitive = fr.removesuffix("*")
+        forms = irregular.get(infinitive) or regular_forms(infinitive)
+        verbs.append(Verb(base, (past or [regular_past(base)])[0], *forms, fr.endswith("*")))
+    return verbs
 
 
-def past(verb: str) -> str:
-    """The regular English past; the first word of ``wait for`` takes the ending."""
+def regular_past(verb: str) -> str:
+    """Return the regular English past; in ``wait for`` the first word takes the ending."""
     first, *rest = verb.split()
     if first[-1] == "y" and first[-2] not in "aeiou":
         first = first[:-1] + "i"
@@ -112,11 +120,11 @@ def past(verb: str) -> str:
     return " ".join([first, *rest])
 
 
-def regular(infinitive: str) -> Forms:
-    """The forms of a verb in -er or of one like choisir."""
+def regular_forms(infinitive: str) -> VerbForms:
+    """Return the forms of a French verb in -er, or in -ir like choisir."""
     stem = infinitive[:-2]
     if infinitive.endswith("ir"):
-        present = tuple(stem + end for end in ("is", "it", "issons", "issez", "issent"))
+        present = tuple(stem + ending for ending in ("is", "it", "issons", "issez", "issent"))
         return present, stem + "iss", infinitive, stem + "i"
     soft = {"g": stem + "e", "c": stem[:-1] + "ç"}.get(stem[-1], stem)  # before a and o
     present = (stem + "e", stem + "e", soft + "ons", stem + "ez", stem + "ent")

@@ -1,184 +1,144 @@
-"""English and French word order and forms: verb groups, numbers, elision, contraction."""
+"""English and French verb groups, French elision and contraction."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from experiments.translation.bilingual.entries import Verb, plural, verbs
-from experiments.translation.bilingual.lexicon import ASPIRATED, BEING, HAVING
+from experiments.translation.bilingual.entries import Verb, add_s, parse_verbs
+from experiments.translation.bilingual.lexicon import BE_VERB, HAVE_VERB, NO_ELISION
 
-Tense = Literal["present", "past", "habit", "future"]
-ETRE, AVOIR = verbs(BEING)[0], verbs(HAVING)[0]
-PAS = {"": "", "not": "pas", "never": "jamais", "no longer": "plus"}
-FUTURE = ("ai", "a", "ons", "ez", "ont")
-IMPERFECT = ("ais", "ait", "ions", "iez", "aient")
-UNITS = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen
-""".split()  # noqa: SIM905
-TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-UNITES = """
-zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize
-dix-sept dix-huit dix-neuf
-""".split()  # noqa: SIM905
-DIZAINES = ["", "", "vingt", "trente", "quarante", "cinquante", "soixante", "soixante"]
-DIZAINES += ["quatre-vingt", "quatre-vingt"]
+Tense = Literal["present", "past", "imperfect", "future"]
+ETRE, AVOIR = parse_verbs(BE_VERB)[0], parse_verbs(HAVE_VERB)[0]
+FRENCH_NEGATIONS = {"": "", "not": "pas", "never": "jamais", "no longer": "plus"}
+FUTURE_ENDINGS = ("ai", "a", "ons", "ez", "ont")
+IMPERFECT_ENDINGS = ("ais", "ait", "ions", "iez", "aient")
+CONTRACTIONS = {"de le": "du", "de les": "des", "à le": "au", "à les": "aux"}
 
 
 class Agreement(NamedTuple):
-    """What a verb and its participle agree with: person is 0 to 4 for je, il, nous, vous, ils."""
+    """Person, gender and number; person is 0 to 4 for je, il, nous, vous, ils."""
 
     person: int
     feminine: bool = False
-    several: bool = False
+    plural: bool = False
 
 
-def participle(verb: Verb, with_: Agreement | None) -> str:
-    """The past participle, agreeing with what it is given."""
-    if with_ is None:
+def past_participle(verb: Verb, agreement: Agreement | None) -> str:
+    """Return the French past participle, which may agree with a subject or object."""
+    if agreement is None:
         return verb.participle
-    ending = ("e" if with_.feminine else "") + ("s" if with_.several else "")
-    already = verb.participle.endswith("s") and ending == "s"
-    return verb.participle + ("" if already else ending)
+    ending = ("e" if agreement.feminine else "") + ("s" if agreement.plural else "")
+    has_ending = verb.participle.endswith("s") and ending == "s"
+    return verb.participle + ("" if has_ending else ending)
 
 
-def finite(verb: Verb, tense: Tense, person: int) -> str:
-    """A simple form."""
+def conjugate(verb: Verb, tense: Tense, person: int) -> str:
+    """Return a French form of one word."""
     if tense == "present":
         return verb.present[person]
     if tense == "future":
-        return verb.future + FUTURE[person]
-    ending = IMPERFECT[person]
-    softened = verb.imperfect.endswith("ge") and ending[0] == "i"  # mangeait, but mangions
-    return verb.imperfect.removesuffix("e" if softened else "") + ending
+        return verb.future + FUTURE_ENDINGS[person]
+    ending = IMPERFECT_ENDINGS[person]
+    drops_e = verb.imperfect.endswith("ge") and ending[0] == "i"  # mangeait, but mangions
+    return verb.imperfect.removesuffix("e" if drops_e else "") + ending
 
 
-def french_verb(
+def french_verb_group(
     verb: Verb,
     tense: Tense,
     subject: Agreement,
     negation: str = "",
     clitics: Sequence[str] = (),
-    before: Agreement | None = None,
+    preceding_object: Agreement | None = None,
 ) -> list[str]:
-    """``ne`` + pronouns + verb + ``pas`` + participle; ``before`` is a direct object that precedes.
+    """Return ``ne``, object pronouns, verb, ``pas`` and participle, as far as they are needed.
 
-    A participle agrees with the subject where the past is made with être, else with ``before``.
+    A participle agrees with the subject if the verb takes être, otherwise with a direct object
+    that precedes it.
     """
-    aux = ETRE if verb.moves else AVOIR
-    whole = tense == "past"
-    form = finite(aux, "present", subject.person) if whole else finite(verb, tense, subject.person)
-    words = [*(["ne|n'"] if negation else []), *clitics, form]
-    words += [PAS[negation]] if negation else []
-    return words + ([participle(verb, subject if verb.moves else before)] if whole else [])
+    if tense == "past":
+        auxiliary = ETRE if verb.takes_etre else AVOIR
+        agreement = subject if verb.takes_etre else preceding_object
+        form = conjugate(auxiliary, "present", subject.person)
+        participle = [past_participle(verb, agreement)]
+    else:
+        form, participle = conjugate(verb, tense, subject.person), []
+    before, after = (["ne|n'"], [FRENCH_NEGATIONS[negation]]) if negation else ([], [])
+    return [*before, *clitics, form, *after, *participle]
 
 
-def english_verb(verb: Verb, tense: Tense, third: bool, negation: str = "") -> str:
-    """The verb of a statement."""
-    base = "use to " + verb.en if tense == "habit" else verb.en
+def english_verb_group(verb: Verb, tense: Tense, third_person: bool, negation: str = "") -> str:
+    """Return the verb of a statement with its auxiliary and negation."""
+    base = "use to " + verb.en if tense == "imperfect" else verb.en
     if tense == "future":
         return " ".join(filter(None, ["will", negation, base]))
     if negation == "not":
-        aux = "do" if tense == "present" and not third else "does" if tense == "present" else "did"
-        return f"{aux} not {base}"
+        present = "does" if third_person else "do"
+        return f"{present if tense == 'present' else 'did'} not {base}"
     if tense == "past":
         base = verb.en_past
-    elif tense == "habit":
+    elif tense == "imperfect":
         base = "used to " + verb.en
-    elif third:
+    elif third_person:
         first, *rest = base.split()
-        base = " ".join([plural(first), *rest])
+        base = " ".join([add_s(first), *rest])
     return " ".join(filter(None, [negation, base]))
 
 
-def english_question(verb: Verb, tense: Tense, third: bool, subject: str, negation: str) -> str:
-    """Auxiliary, subject, verb."""
-    aux = {"present": "does" if third else "do", "future": "will"}.get(tense, "did")
-    base = "use to " + verb.en if tense == "habit" else verb.en
-    return " ".join(filter(None, [aux, subject, negation, base]))
+def english_question(
+    verb: Verb, tense: Tense, third_person: bool, subject: str, negation: str
+) -> str:
+    """Return auxiliary, subject, negation and verb of a question."""
+    auxiliary = {"present": "does" if third_person else "do", "future": "will"}.get(tense, "did")
+    base = "use to " + verb.en if tense == "imperfect" else verb.en
+    return " ".join(filter(None, [auxiliary, subject, negation, base]))
 
 
-def english_number(n: int) -> str:
-    """A number from 1 to 999 in words.
-
-    >>> english_number(321)
-    'three hundred and twenty-one'
-    """
-    if n >= 100:
-        rest = f" and {english_number(n % 100)}" if n % 100 else ""
-        return f"{UNITS[n // 100]} hundred{rest}"
-    if n < 20:
-        return UNITS[n]
-    return TENS[n // 10] + (f"-{UNITS[n % 10]}" if n % 10 else "")
-
-
-def french_number(n: int, feminine: bool = False) -> str:
-    """A number from 1 to 999 in words, before a noun.
-
-    >>> french_number(71), french_number(80), french_number(281, feminine=True)
-    ('soixante et onze', 'quatre-vingts', 'deux cent quatre-vingt-une')
-    """
-    if n >= 100:
-        many = UNITES[n // 100] + " " if n >= 200 else ""
-        if n % 100 == 0:
-            return f"{many}cent" + ("s" if n >= 200 else "")
-        return f"{many}cent {french_number(n % 100, feminine)}"
-    if n < 20:
-        return "une" if n == 1 and feminine else UNITES[n]
-    ten, one = divmod(n, 10)
-    if ten in (7, 9):
-        one += 10
-    if one == 0:
-        return DIZAINES[ten] + ("s" if n == 80 else "")
-    unit = "une" if one == 1 and feminine else UNITES[one]
-    joined = " et " if one in (1, 11) and ten < 8 else "-"
-    return DIZAINES[ten] + joined + unit
-
-
-def is_vowel(word: str) -> bool:
-    """Whether a French word makes the one before it lose its vowel."""
-    if word.split("-")[0] in ASPIRATED:
+def causes_elision(word: str) -> bool:
+    """Return whether the French word before this one loses its vowel."""
+    if word.split("-")[0] in NO_ELISION:
         return False
     return word[:1].lower() in set("aeiouyhâàéèêëîïôûùœæ")
 
 
-def spoken(words: Sequence[str]) -> str:
-    """French as it is written: ``plain|before a vowel`` chosen, articles contracted, all joined.
+def write_french(words: Sequence[str]) -> str:
+    """Join French words: choose from ``plain|before a vowel``, contract articles, add spaces.
 
-    >>> spoken("je|j' aime le|l' ami de|d' le roi".split())
+    >>> write_french("je|j' aime le|l' ami de|d' le roi".split())
     "j'aime l'ami du roi"
-    >>> spoken("ne|n' va pas à le|l' hôpital ni à le|l' hibou".split())
+    >>> write_french("ne|n' va pas à le|l' hôpital ni à le|l' hibou".split())
     "ne va pas à l'hôpital ni au hibou"
     """
     chosen: list[str] = []
     for word in reversed(" ".join(words).split()):
-        plain, _, linked = word.partition("|")
+        plain, _, before_vowel = word.partition("|")
         following = chosen[-1] if chosen else ""
         if plain == "si":
             chosen.append("s'" if following in ("il", "ils") else "si")
         else:
-            chosen.append(linked if linked and is_vowel(following) else plain)
-    return join(contracted(chosen[::-1]))
+            elided = before_vowel and causes_elision(following)
+            chosen.append(before_vowel if elided else plain)
+    return add_spaces(contract_articles(chosen[::-1]))
 
 
-def contracted(words: list[str]) -> list[str]:
-    """``de le`` is ``du``, ``à les`` is ``aux``."""
-    forms = {"de le": "du", "de les": "des", "à le": "au", "à les": "aux"}
-    made: list[str] = []
+def contract_articles(words: list[str]) -> list[str]:
+    """Contract prepositions and articles: ``de le`` becomes ``du``, ``à les`` becomes ``aux``."""
+    contracted: list[str] = []
     skip = False
     for first, second in pairwise([*words, ""]):
         if skip:
             skip = False
             continue
-        made.append(forms.get(f"{first} {second}", first))
-        skip = f"{first} {second}" in forms
-    return made
+        both = f"{first} {second}"
+        contracted.append(CONTRACTIONS.get(both, first))
+        skip = both in CONTRACTIONS
+    return contracted
 
 
-def join(words: Sequence[str]) -> str:
-    """Words with blanks between, but for what follows an apostrophe or precedes a comma or stop."""
+def add_spaces(words: Sequence[str]) -> str:
+    """Join words with spaces, except after an apostrophe and before a comma or full stop."""
     text = ""
     for word in words:
-        glued = not text or text.endswith("'") or word in (",", ".")
-        text += word if glued else f" {word}"
+        attached = not text or text.endswith("'") or word in (",", ".")
+        text += word if attached else f" {word}"
     return text

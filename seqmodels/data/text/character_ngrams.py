@@ -1,4 +1,4 @@
-"""Words as their character n-grams, so that a rare word is known by its relatives.
+"""Character n-grams of words, hashed; a rare word shares them with related words.
 
 Bojanowski et al. (2017), "Enriching word vectors with subword information", arXiv:1607.04606.
 """
@@ -9,21 +9,25 @@ from zlib import crc32
 import numpy as np
 from jaxtyping import Int
 
-SIZES = (3, 4, 5)
-MOST = 24  # n-grams of a word; those of longer words are left out
+NGRAM_SIZES = (3, 4, 5)
+MAX_NGRAMS = 24  # per word; a longer word has only its first n-grams
 
 
-def ngrams(word: str) -> list[str]:
-    """The n-grams of a word between marks of its beginning and end.
+def character_ngrams(word: str) -> list[str]:
+    """Return the n-grams of a word, with markers at its beginning and end.
 
-    >>> ngrams("ace")
+    >>> character_ngrams("ace")
     ['<ac', 'ace', 'ce>', '<ace', 'ace>', '<ace>']
     """
     marked = f"<{word}>"
-    return [marked[i : i + n] for n in SIZES for i in range(len(marked) - n + 1)]
+    return [marked[i : i + n] for n in NGRAM_SIZES for i in range(len(marked) - n + 1)]
 
 
-def ngram_numbers(words: Iterable[str], buckets: int) -> Int[np.ndarray, "N K"]:
-    """For each word the numbers of its n-grams, from 1 to ``buckets`` by hash; 0 fills the row."""
-    rows = [[1 + crc32(gram.encode()) % buckets for gram in ngrams(word)[:MOST]] for word in words]
-    return np.array([row + [0] * (MOST - len(row)) for row in rows], np.int32).reshape(-1, MOST)
+def ngram_indices(words: Iterable[str], buckets: int) -> Int[np.ndarray, "N K"]:
+    """Return the hashed n-grams of each word, from 1 to ``buckets``, padded with 0."""
+    rows = []
+    for word in words:
+        grams = character_ngrams(word)[:MAX_NGRAMS]
+        hashed = [1 + crc32(gram.encode()) % buckets for gram in grams]
+        rows.append(hashed + [0] * (MAX_NGRAMS - len(grams)))
+    return np.array(rows, np.int32).reshape(-1, MAX_NGRAMS)

@@ -9,45 +9,45 @@ from seqmodels.errors import UserError
 
 
 class Document(NamedTuple):
-    """One text and the name that splits know it by, relative to where it was found."""
+    """A text and its name, a path relative to the folder; the name decides its split."""
 
     name: str
     text: str
 
 
 def read_text(path: Path) -> str:
-    """The text of one UTF-8 file, with ``\\n`` between lines."""
+    """Read a UTF-8 file; line breaks become ``\\n``."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not UTF-8 text (byte 0x{error.object[error.start]:02x} at position "
-            f"{error.start}): convert it, for example with iconv -f latin1 -t utf-8"
+            f"{error.start}); convert it, for example with iconv -f latin1 -t utf-8"
         ) from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check the path") from None
     if "\0" in text:
-        raise UserError(f"{path} is a binary file: give plain text in UTF-8")
+        raise UserError(f"{path} is a binary file; give plain text in UTF-8")
     return text
 
 
 def read_documents(path: str | Path) -> list[Document]:
-    """The texts under ``path``: the file itself, or a folder's text files in order of name.
+    """Read a text file, or the text files of a folder in the order of their names.
 
-    In a folder hidden files and those that are not text are passed over.
+    Hidden files and files that are not UTF-8 text are skipped in a folder.
     """
     path = Path(path).expanduser()
     documents = list(_walk(path)) if path.is_dir() else [Document(path.name, read_text(path))]
     if not any(document.text.strip() for document in documents):
-        what = "holds no text files in UTF-8" if path.is_dir() else "is empty"
-        raise UserError(f"{path} {what}: give a text file, or a folder that has some")
+        problem = "contains no UTF-8 text files" if path.is_dir() else "is empty"
+        raise UserError(f"{path} {problem}; give a text file, or a folder of text files")
     return documents
 
 
 def split_documents(documents: list[Document], fractions: Fractions) -> Splits:
-    """One text for each part: whole documents by the hash of their names.
+    """Join the documents into one text per split, assigning whole documents by hash of their name.
 
-    Too few documents to give every part one are joined and split by position.
+    If there are too few documents for all splits, they are joined and split by position.
     """
     parts = hash_split([document.name for document in documents], fractions)
     if any(fraction and not len(part) for fraction, part in zip(fractions, parts, strict=True)):

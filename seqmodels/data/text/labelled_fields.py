@@ -1,64 +1,64 @@
-"""Labelled texts as numbers, ready to be batched."""
+"""Labelled texts as numeric fields, ready to be batched."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.categories.attributes import attribute_features, attribute_scheme
-from seqmodels.data.classes import class_numbers
-from seqmodels.data.ragged import ragged
-from seqmodels.data.text.character_ngrams import ngram_numbers
+from seqmodels.data.class_labels import class_indices
+from seqmodels.data.ragged import Ragged, ragged
+from seqmodels.data.text.character_ngrams import ngram_indices
+from seqmodels.data.text.config import TextConfig
 from seqmodels.data.text.labelled import Example
 from seqmodels.data.text.vocabulary import UNKNOWN, Vocabulary, build_vocabulary
-from seqmodels.data.text.words import words, written
+from seqmodels.data.text.words import split_cased_words, split_words
 
-SYMBOLS: dict[str, Callable[[str], Sequence[str]]] = {"words": words, "characters": list}
-WRITTEN: dict[str, Callable[[str], Sequence[str]]] = {"words": written, "characters": list}
+SPLITTERS: dict[str, Callable[[str], Sequence[str]]] = {"words": split_words, "characters": list}
+CASED_SPLITTERS: dict[str, Callable[[str], Sequence[str]]] = {
+    "words": split_cased_words,
+    "characters": list,
+}
 
 
-def text_extras(train: Sequence[Example], symbols: str, min_count: int) -> dict[str, Any]:
-    """What a model must know of the training texts, in a form that JSON can hold.
-
-    The vocabulary, with ``<unk>`` for what comes fewer than ``min_count`` times; the names of the
-    classes; how attributes become features.
-    """
+def text_metadata(train: Sequence[Example], config: TextConfig) -> dict[str, Any]:
+    """Return vocabulary and class names of the training texts, as JSON."""
     return {
-        "vocabulary": text_vocabulary(train, symbols, min_count).to_dict(),
+        "vocabulary": text_vocabulary(train, config).to_dict(),
         "classes": sorted({example.label for example in train}),
-        "attributes": attribute_scheme([example.attributes for example in train]),
     }
 
 
-def text_vocabulary(examples: Iterable[Example], symbols: str, min_count: int) -> Vocabulary:
-    """What the texts are made of."""
-    found = (symbol for example in examples for symbol in SYMBOLS[symbols](example.text))
-    return build_vocabulary(found, specials=(UNKNOWN,), min_count=min_count)
+def text_vocabulary(examples: Iterable[Example], config: TextConfig) -> Vocabulary:
+    """Return the vocabulary of the texts; rare symbols are ``<unk>``."""
+    split = SPLITTERS[config.symbols]
+    symbols = (symbol for example in examples for symbol in split(example.text))
+    return build_vocabulary(symbols, specials=(UNKNOWN,), min_count=config.min_count)
 
 
 def text_fields(
-    examples: Sequence[Example], extras: dict[str, Any], symbols: str, limit: int, ngrams: int = 0
+    examples: Sequence[Example], metadata: dict[str, Any], config: TextConfig
 ) -> dict[str, Any]:
-    """``x``, the first ``limit`` symbols of each text; ``label``, the number of its class; and
-    ``static``, its attributes, where there are any.
+    """Return the fields ``x``, the symbols of each text, and ``label``, the index of its class.
 
-    A symbol is its number; with ``ngrams`` buckets, its number and those of the n-grams of the
-    word as it is written: capitals tell names.
+    A symbol is its index in the vocabulary. With ``config.ngrams``, it is a row of that index and
+    the indices of the character n-grams of the word in its original case.
     """
-    vocabulary = Vocabulary.from_dict(extras["vocabulary"])
+    vocabulary = Vocabulary.from_dict(metadata["vocabulary"])
+    limit = config.max_symbols
 
     def encode(text: str) -> np.ndarray:
-        numbers = vocabulary.encode(SYMBOLS[symbols](text)[:limit] or [UNKNOWN])
-        if not ngrams:
-            return numbers
-        grams = ngram_numbers(WRITTEN[symbols](text)[:limit] or [UNKNOWN], ngrams)
-        return np.concatenate([numbers[:, None], grams], axis=1)
+        indices = vocabulary.encode(SPLITTERS[config.symbols](text)[:limit] or [UNKNOWN])
+        if not config.ngrams:
+            return indices
+        cased = CASED_SPLITTERS[config.symbols](text)[:limit] or [UNKNOWN]
+        return np.concatenate([indices[:, None], ngram_indices(cased, config.ngrams)], axis=1)
 
-    fields = {
+    return {
         "x": ragged([encode(example.text) for example in examples]),
-        "label": class_numbers([e.label for e in examples], extras["classes"]),
+        "label": class_indices([e.label for e in examples], metadata["classes"]),
     }
-    if extras["attributes"]:
-        rows = [example.attributes for example in examples]
-        fields["static"] = attribute_features(rows, extras["attributes"])
-    return fields
+
+
+def without_ngrams(x: Ragged) -> Ragged:
+    """Return the symbols of texts without their n-grams."""
+    return x if x.values.ndim == 1 else Ragged(x.values[:, 0], x.offsets)

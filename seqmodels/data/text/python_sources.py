@@ -1,4 +1,4 @@
-"""The Python standard library's own sources, as they lie on this machine: a text to learn from."""
+"""Sources of the Python standard library of this machine, a text that needs no download."""
 
 import sys
 import sysconfig
@@ -8,37 +8,37 @@ from pathlib import Path
 from seqmodels.data.text.documents import Document, read_text
 from seqmodels.errors import UserError
 
-# Tables that a program wrote, what others wrote, and what some distributors package apart: without
-# them the text depends on nothing but the version of Python.
-LEFT_OUT = {"distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "tkinter"}
-LEFT_OUT |= {"turtle", "turtledemo", "venv"}
+# Generated tables, third-party code, and modules that some distributors package separately.
+# Without them, the text depends only on the version of Python.
+EXCLUDED = {"distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "tkinter"}
+EXCLUDED |= {"turtle", "turtledemo", "venv"}
 TESTS = {"test", "tests"}
 
 
 def python_sources(limit: int = 8_000_000, folder: Path | None = None) -> list[Document]:
-    """The library's modules in order of name, up to ``limit`` characters together.
+    """Read the modules of the library in the order of their names, up to ``limit`` characters.
 
-    Tests, generated tables, and packages that are not part of the library are left out.
+    Tests, generated tables and packages outside the library are excluded.
     """
     folder = folder or Path(sysconfig.get_path("stdlib"))
     documents: list[Document] = []
-    room = limit
+    remaining = limit
     for file in _files(folder):
         text = read_text(file)
-        if len(text) > room:
+        if len(text) > remaining:
             break
         documents.append(Document(file.relative_to(folder).as_posix(), text))
-        room -= len(text)
+        remaining -= len(text)
     if not documents:
         raise UserError(
-            f"the Python library's sources are not in {folder}: give a text with --data FILE"
+            f"the sources of the Python library are not in {folder}; give a text with --data FILE"
         )
     return documents
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files of the library's own modules, in order of name."""
-    for module in sorted(sys.stdlib_module_names - LEFT_OUT):
+    """Return the files of the library's modules in the order of their names."""
+    for module in sorted(sys.stdlib_module_names - EXCLUDED):
         files = [folder / f"{module}.py", *sorted((folder / module).rglob("*.py"))]
         for file in files:
             if file.is_file() and TESTS.isdisjoint(file.relative_to(folder).parts):

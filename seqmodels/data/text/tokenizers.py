@@ -1,4 +1,4 @@
-"""What a sentence is made of for a model: words, characters, or pieces of words; and back again."""
+"""Tokenizers: words, characters, BPE."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 from seqmodels.data.text.vocabulary import SPECIALS, UNKNOWN, build_vocabulary
 from seqmodels.errors import UserError
 
-# An elided French word is one of its own ("l'", "d'", "qu'"); other apostrophes are inside a word.
+# An elided French word is a token ("l'", "d'", "qu'"); other apostrophes stay inside a word.
 TOKEN = re.compile(
     r"(?:[cdjlmnst]|(?:lors|puis|quoi|jus)?qu)['’](?=\w)|\w+(?:['’]\w+)*|['’]\w+|[^\w\s]"
 )
-CLOSING, OPENING, JOINING = set(".,!?;:)]}%…"), set("([{"), set("-/")
+CLOSING_MARKS, OPENING_MARKS, JOINING_MARKS = set(".,!?;:)]}%…"), set("([{"), set("-/")
 
 
-class Units(NamedTuple):
-    """How a text is taken apart, put together again, and numbered.
+class Tokenizer(NamedTuple):
+    """Conversion between a text and its tokens.
 
-    split:   ``(text) -> symbols``
-    join:    ``(symbols) -> text``
-    symbols: those of the vocabulary, specials first
+    split:   ``(text) -> tokens``
+    join:    ``(tokens) -> text``
+    symbols: the vocabulary, special tokens first
     """
 
     split: Callable[[str], list[str]]
@@ -27,83 +27,87 @@ class Units(NamedTuple):
     symbols: tuple[str, ...]
 
 
-def tokens(text: str) -> list[str]:
-    """The words and marks of a text, in lower case.
+def tokenize_words(text: str) -> list[str]:
+    """Split a text into words and punctuation, in lower case.
 
-    >>> tokens("L'été, j'ai vu un t-shirt qu'il n'aime pas.")[:6]
+    Unlike ``words.split_words``, an elided French word is a token.
+
+    >>> tokenize_words("L'été, j'ai vu un t-shirt qu'il n'aime pas.")[:6]
     ["l'", 'été', ',', "j'", 'ai', 'vu']
     """
     return TOKEN.findall(text.lower())
 
 
-def untokenised(symbols: Iterable[str]) -> str:
-    """Words and marks as they are written; ``tokens`` of it gives them back.
+def detokenize_words(tokens: Iterable[str]) -> str:
+    """Join words and punctuation with the usual spacing, the inverse of ``tokenize_words``.
 
-    >>> untokenised(["l'", "été", ",", "un", "t", "-", "shirt", "!"])
+    >>> detokenize_words(["l'", "été", ",", "un", "t", "-", "shirt", "!"])
     "l'été, un t-shirt!"
     """
-    text, glue = "", True
-    for symbol in symbols:
-        joined = glue or symbol in CLOSING or symbol in JOINING
-        text += symbol if joined else f" {symbol}"
-        elided = len(symbol) > 1 and symbol[-1] in "'’"
-        glue = elided or symbol in OPENING or symbol in JOINING
+    text, no_space = "", True
+    for token in tokens:
+        attached = no_space or token in CLOSING_MARKS or token in JOINING_MARKS
+        text += token if attached else f" {token}"
+        elided = len(token) > 1 and token[-1] in "'’"
+        no_space = elided or token in OPENING_MARKS or token in JOINING_MARKS
     return text
 
 
-def learn_units(
+def train_tokenizer(
     kind: str, texts: Sequence[str], min_count: int = 1, size: int = 8000
 ) -> dict[str, Any]:
-    """What ``make_units`` needs to know of the training texts, as JSON.
+    """Train a tokenizer and return it in a form that JSON can hold, for ``load_tokenizer``.
 
-    kind: words, characters, or bpe (byte-pair encoding, Sennrich et al. 2016, arXiv:1508.07909)
-        with ``size`` pieces at most.
+    kind:      words, characters, or bpe (Sennrich et al., 2016, arXiv:1508.07909)
+    min_count: words and characters that are rarer become ``<unk>``
+    size:      maximum vocabulary size of bpe
     """
     if kind == "bpe":
-        return {"kind": kind, "tokenizer": _learn_pieces(texts, size)}
-    split = tokens if kind == "words" else list
-    found = build_vocabulary(
-        (symbol for text in texts for symbol in split(text)),
+        return {"kind": kind, "tokenizer": _train_bpe(texts, size)}
+    split = tokenize_words if kind == "words" else list
+    vocabulary = build_vocabulary(
+        (token for text in texts for token in split(text)),
         specials=SPECIALS,
         min_count=min_count,
     )
-    return {"kind": kind, "symbols": list(found.symbols)}
+    return {"kind": kind, "symbols": list(vocabulary.symbols)}
 
 
-def make_units(learnt: dict[str, Any]) -> Units:
-    """The units that ``learn_units`` found."""
-    if learnt["kind"] == "bpe":
-        return _pieces(learnt["tokenizer"])
-    symbols = tuple(learnt["symbols"])
-    if learnt["kind"] == "words":
-        return Units(tokens, untokenised, symbols)
-    return Units(list, "".join, symbols)
+def load_tokenizer(saved: dict[str, Any]) -> Tokenizer:
+    """Return the tokenizer that ``train_tokenizer`` saved."""
+    if saved["kind"] == "bpe":
+        return _load_bpe(saved["tokenizer"])
+    symbols = tuple(saved["symbols"])
+    if saved["kind"] == "words":
+        return Tokenizer(tokenize_words, detokenize_words, symbols)
+    return Tokenizer(list, "".join, symbols)
 
 
-def _learn_pieces(texts: Sequence[str], size: int) -> str:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def _train_bpe(texts: Sequence[str], size: int) -> str:
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    bpe = tokenizers.Tokenizer(models.BPE(unk_token=UNKNOWN))
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
     )
-    tokenizer.decoder = decoders.Metaspace()
+    bpe.decoder = decoders.Metaspace()
     special = list(SPECIALS)
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer.to_str()
+    bpe.train_from_iterator(texts, trainer)
+    return bpe.to_str()
 
 
-def _pieces(saved: str) -> Units:
-    from tokenizers import Tokenizer
+def _load_bpe(saved: str) -> Tokenizer:
+    import tokenizers
 
-    tokenizer = Tokenizer.from_str(saved)
-    numbers = tokenizer.get_vocab()
+    bpe = tokenizers.Tokenizer.from_str(saved)
+    numbers = bpe.get_vocab()
     symbols = tuple(sorted(numbers, key=numbers.__getitem__))
     if symbols[: len(SPECIALS)] != SPECIALS:
-        raise UserError("the run's tokenizer has no special symbols: the run is damaged")
+        raise UserError("the tokenizer in metadata.json has no special tokens; the run is damaged")
 
     def split(text: str) -> list[str]:
-        return tokenizer.encode(text, add_special_tokens=False).tokens
+        return bpe.encode(text, add_special_tokens=False).tokens
 
-    return Units(split, tokenizer.decoder.decode, symbols)
+    return Tokenizer(split, bpe.decoder.decode, symbols)

@@ -1,4 +1,4 @@
-"""Word vectors trained elsewhere, in the text formats of GloVe and word2vec."""
+"""Pretrained word vectors in the text formats of GloVe and word2vec."""
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,16 +12,16 @@ from seqmodels.errors import UserError
 
 
 class Vectors(NamedTuple):
-    """Vectors of some of the words: ``values[i]`` belongs to the word of number ``rows[i]``."""
+    """Vectors of some words: ``values[i]`` is the vector of the word with index ``rows[i]``."""
 
     values: Float[np.ndarray, "N D"]
     rows: Int[np.ndarray, "N"]
 
 
 def read_vectors(path: str | Path, index: Mapping[str, int]) -> Vectors:
-    """The vectors of the words in ``index``, from ``word x_1 ... x_D`` a line.
+    """Read the vectors of the words in ``index`` from lines ``word x_1 ... x_D``.
 
-    A first line of two numbers is word2vec's header; ``.gz`` is unpacked.
+    word2vec's header, a first line of two numbers, is skipped. ``.gz`` files are decompressed.
     """
     path = Path(path).expanduser()
     found: dict[int, np.ndarray] = {}
@@ -35,14 +35,14 @@ def read_vectors(path: str | Path, index: Mapping[str, int]) -> Vectors:
         if row is not None and row not in found:
             found[row] = _vector(path, number, numbers, size)
     if not found:
-        raise UserError(f"--vectors {path} knows no word of the data: is it of this language?")
+        raise UserError(f"--vectors {path} contains none of the data's words (wrong language?)")
     return Vectors(np.stack(list(found.values())), np.array(list(found), np.int32))
 
 
 def write_vectors(
     path: str | Path, words: Sequence[str], vectors: Float[np.ndarray, "V D"]
 ) -> None:
-    """The vectors in word2vec's text format, which gensim and ``read_vectors`` read."""
+    """Write vectors in word2vec's text format, which gensim and ``read_vectors`` read."""
     lines = [f"{len(words)} {vectors.shape[1]}"]
     lines += [f"{word} {' '.join(map(str, v))}" for word, v in zip(words, vectors, strict=True)]
     try:
@@ -52,7 +52,7 @@ def write_vectors(
 
 
 def vector_size(path: str | Path) -> int:
-    """Features of the vectors in a file."""
+    """Return the number of features of the vectors in a file."""
     lines = _lines(Path(path).expanduser())
     sizes = [len(line.split(" ")) - 1 for _, line in zip(range(2), lines, strict=False)]
     return sizes[-1]
@@ -72,5 +72,5 @@ def _vector(path: Path, number: int, numbers: list[str], size: int) -> np.ndarra
     except ValueError:
         vector = np.empty(0, np.float32)
     if len(vector) != size:
-        raise UserError(f"--vectors {path} line {number} is not a word and {size} numbers")
+        raise UserError(f"--vectors {path}, line {number}: expected a word and {size} numbers")
     return vector

@@ -1,21 +1,21 @@
-"""Text to words."""
+"""Words of a text."""
 
 import re
 
-# Letters and digits of any alphabet, with apostrophes inside or before ("don't", "n't", "'s");
-# every other mark is a word of its own.
+# Letters and digits of any alphabet, with apostrophes inside or before ("don't", "n't", "'s").
+# Every punctuation mark is a word.
 WORD = re.compile(r"\w+(?:['’]\w+)*|['’]\w+|[^\w\s]")
 
 
-def words(text: str) -> list[str]:
-    """The words and marks of a text, in lower case.
+def split_words(text: str) -> list[str]:
+    """Split a text into words and punctuation, in lower case.
 
-    >>> words("It's good, isn't it?")
+    >>> split_words("It's good, isn't it?")
     ["it's", 'good', ',', "isn't", 'it', '?']
     """
-    return [word.lower() for word in written(text)]
+    return [word.lower() for word in split_cased_words(text)]
 
 
-def written(text: str) -> list[str]:
-    """The words and marks of a text as they stand in it."""
+def split_cased_words(text: str) -> list[str]:
+    """Split a text into words and punctuation in their original case."""
     return WORD.findall(text)

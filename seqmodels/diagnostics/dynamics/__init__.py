@@ -1,0 +1,1 @@
+"""Gradients, gates and activations of recurrent cells over time."""

@@ -1,4 +1,4 @@
-"""What single units of a recurrent network do over a text, after Karpathy et al. (2015).
+"""Activations of single units over a text, after Karpathy et al. (2015).
 
 "Visualizing and understanding recurrent networks", arXiv:1506.02078.
 """
@@ -15,9 +15,9 @@ from seqmodels.types import Array, Carry, Params
 
 
 class Tracker(NamedTuple):
-    """A unit and how well it tracks a feature of the text."""
+    """A unit, and its correlation with a feature of the text."""
 
-    part: str  # of the carry: "0.c" is the cell state of the first layer
+    part: str  # part of the carry; "0.c" is the cell state of the first layer
     unit: int
     correlation: float
 
@@ -31,7 +31,7 @@ def activations(
     carry: Carry,
     tokens: Int[np.ndarray, " T"],
 ) -> dict[str, Float[np.ndarray, "T H"]]:
-    """The carry after every token, by the names of its parts."""
+    """Return the carry after every token, by the names of its parts."""
 
     @jax.jit
     def trace(params: Params, carry: Carry, tokens: Array) -> Carry:
@@ -49,8 +49,8 @@ def activations(
     }
 
 
-def features(text: str) -> dict[str, Float[np.ndarray, "T"]]:
-    """What a reader knows at each character: position in the line, inside quotes, indentation."""
+def character_features(text: str) -> dict[str, Float[np.ndarray, "T"]]:
+    """Return the position in the line, inside quotes or not, and indentation of each character."""
     position, quoted, indentation = [], [], []
     column = indent = 0
     quote = previous = "\n"
@@ -60,7 +60,7 @@ def features(text: str) -> dict[str, Float[np.ndarray, "T"]]:
             indent += 1
         if character == quote:
             quote = "\n"
-        elif quote == "\n" and character in "\"'" and not previous.isalnum():  # no apostrophe
+        elif quote == "\n" and character in "\"'" and not previous.isalnum():  # not an apostrophe
             quote = character
         position.append(column)
         quoted.append(quote != "\n")
@@ -70,30 +70,30 @@ def features(text: str) -> dict[str, Float[np.ndarray, "T"]]:
     return {name: np.array(value, np.float32) for name, value in values.items()}
 
 
-def trackers(
+def best_trackers(
     states: Mapping[str, Float[np.ndarray, "T H"]], feature: Float[np.ndarray, "T"], count: int = 3
 ) -> list[Tracker]:
-    """The units whose activation correlates most with a feature, either way; Pearson's r.
+    """Return the units whose activations have the largest |correlation| with a feature.
 
-    A feature that never changes is tracked by no unit.
+    The list is empty for a constant feature.
     """
     if feature.size == 0 or np.ptp(feature) == 0:
         return []
-    found = []
+    trackers = []
     for part, state in states.items():
         scores = correlations(state, feature)
         best = np.argsort(-np.abs(scores))[:count]
-        found += [Tracker(part, int(unit), float(scores[unit])) for unit in best]
-    return sorted(found, key=lambda tracker: -abs(tracker.correlation))[:count]
+        trackers += [Tracker(part, int(unit), float(scores[unit])) for unit in best]
+    return sorted(trackers, key=lambda tracker: -abs(tracker.correlation))[:count]
 
 
 def correlations(
     state: Float[np.ndarray, "T H"], feature: Float[np.ndarray, "T"]
 ) -> Float[np.ndarray, "H"]:
-    """Pearson's correlation of every unit with a feature; zero for a unit that never changes."""
-    centred, wanted = state - state.mean(axis=0), feature - feature.mean()
-    norms = np.linalg.norm(centred, axis=0) * np.linalg.norm(wanted)
-    return wanted @ centred / np.maximum(norms, 1e-12)
+    """Return Pearson's correlation of every unit with a feature, or zero for a constant unit."""
+    units, feature = state - state.mean(axis=0), feature - feature.mean()
+    norms = np.linalg.norm(units, axis=0) * np.linalg.norm(feature)
+    return feature @ units / np.maximum(norms, 1e-12)
 
 
 def draw_activations(
@@ -102,10 +102,10 @@ def draw_activations(
     path: Path | str,
     width: int = 88,
 ) -> None:
-    """A picture with the text once for each ``(title, activation)``, red above zero, blue below."""
+    """Draw the text once for each ``(title, activation)``, on red above zero and blue below."""
     from matplotlib.figure import Figure
 
-    places = layout(text, width)
+    places = text_layout(text, width)
     lines, width = (max(numbers) + 1 for numbers in zip(*places, strict=True))
     height = len(panels) * (lines * 0.17 + 0.5)
     figure = Figure(figsize=(max(width, 40) * 0.08, height), layout="constrained")
@@ -127,8 +127,8 @@ def draw_activations(
     figure.savefig(path, dpi=130)
 
 
-def layout(text: str, width: int) -> list[tuple[int, int]]:
-    """Row and column of every character; lines longer than ``width`` are broken."""
+def text_layout(text: str, width: int) -> list[tuple[int, int]]:
+    """Return the row and column of every character, with lines wrapped at ``width``."""
     places, row, column = [], 0, 0
     for character in text:
         if column == width:

@@ -1,4 +1,4 @@
-"""A cell whose every state can be nudged, so that one can ask for gradients by it."""
+"""Cells with an additive perturbation of every state, for gradients with respect to the states."""
 
 from typing import Any
 
@@ -18,11 +18,14 @@ from seqmodels.types import (
     PyTree,
     Structured,
 )
-from seqmodels.wrap import with_noise
+from seqmodels.wrap import attach_noise
 
 
-def pack(carry: Carry, batch_axes: int) -> Float[Array, "*B S"]:
-    """A carry as one real vector for each row: its parts side by side, complex ones as two."""
+def flatten_carry(carry: Carry, batch_axes: int) -> Float[Array, "*B S"]:
+    """Concatenate the leaves of a carry into one real vector per row.
+
+    A complex leaf becomes its real and its imaginary part.
+    """
 
     def flat(leaf: Array) -> Array:
         leaf = leaf.reshape(*leaf.shape[:batch_axes], -1)
@@ -32,8 +35,8 @@ def pack(carry: Carry, batch_axes: int) -> Float[Array, "*B S"]:
     return jnp.concatenate([flat(leaf) for leaf in jax.tree.leaves(carry)], axis=-1)
 
 
-def unpack(flat: Float[Array, "*B S"], shapes: PyTree) -> Carry:
-    """What ``pack`` packed; ``shapes`` are those of a carry without batch axes."""
+def unflatten_carry(flat: Float[Array, "*B S"], shapes: PyTree) -> Carry:
+    """Invert ``flatten_carry``; ``shapes`` are those of a carry without batch axes."""
     leaves, tree = jax.tree.flatten(shapes)
     parts, begin = [], 0
     for leaf in leaves:
@@ -48,84 +51,83 @@ def unpack(flat: Float[Array, "*B S"], shapes: PyTree) -> Carry:
     return jax.tree.unflatten(tree, parts)
 
 
-def perturbed(cell: Cell, shapes: PyTree) -> Cell:
-    """The cell over inputs ``[x_t, e_t]``, in which e_t (packed) is added to the new carry.
+def perturb(cell: Cell, shapes: PyTree) -> Cell:
+    """Return the cell with inputs ``[x_t, e_t]``, where e_t (flattened) is added to the new carry.
 
         s_t, y_t = step(s_{t-1}, x_t)    s_t <- s_t + e_t
 
-    At e = 0 nothing changes, and dL/de_t is dL/ds_t.  e comes with the inputs, since these are
-    what every engine differentiates.  A stack is taken step by step, by the scan engine.
+    At e = 0 nothing changes, and dL/de_t is dL/ds_t.  e is part of the inputs because every engine
+    differentiates its inputs.  A stack is run step by step, by the scan engine.
     """
     size = sum(leaf.size * (1 + jnp.iscomplexobj(leaf)) for leaf in jax.tree.leaves(shapes))
 
-    def split(seen: Any) -> tuple[Any, Carry]:
-        both = inputs_of(seen)
+    def split(inputs: Any) -> tuple[Any, Carry]:
+        both = inputs_of(inputs)
         x, bump = both[..., :-size], both[..., -size:]
-        return with_noise(x, noise_of(seen)), unpack(bump, shapes)
+        return attach_noise(x, noise_of(inputs)), unflatten_carry(bump, shapes)
 
-    def step(params: Params, carry: Carry, seen: Any) -> tuple[Carry, Any]:
-        x, bump = split(seen)
+    def step(params: Params, carry: Carry, inputs: Any) -> tuple[Carry, Any]:
+        x, bump = split(inputs)
         carry, y = cell.step(params, carry, x)
-        return add(carry, bump), y
+        return _add(carry, bump), y
 
     form: Structured | Linear | None = None
     if isinstance(cell.form, Structured):
-        form = structured(cell.form, split)
+        form = _perturb_structured(cell.form, split)
     elif isinstance(cell.form, Linear):
-        form = linear(cell.form, split)
+        form = _perturb_linear(cell.form, split)
     return cell._replace(step=step, form=form, size=None)
 
 
-def structured(form: Structured, split: Any) -> Structured:
-    """e_t travels beside the projection of x_t, and ``update`` adds it."""
+def _perturb_structured(form: Structured, split: Any) -> Structured:
+    """Pass e_t through ``project``, and add it in ``update``."""
 
-    def project(params: Params, seen: Any) -> tuple[PyTree, Carry]:
-        x, bump = split(seen)
+    def project(params: Params, inputs: Any) -> tuple[PyTree, Carry]:
+        x, bump = split(inputs)
         return form.project(params, x), bump
 
     def update(params: Params, carry: Carry, both: tuple, a: Array) -> tuple[Carry, Any]:
         u, bump = both
         carry, y = form.update(params, carry, u, a)
-        return add(carry, bump), y
+        return _add(carry, bump), y
 
-    pullback = form.pullback and beside(form.pullback)
+    pullback = form.pullback and _perturb_pullback(form.pullback)
     return form._replace(project=project, update=update, pullback=pullback, plain="")
 
 
-def beside(pullback: Pullback) -> Pullback:
-    """A cell's own pullback, in which the cotangent of the new carry is that of e_t too."""
+def _perturb_pullback(pullback: Pullback) -> Pullback:
+    """Return a pullback in which the cotangent of e_t is that of the new carry."""
 
     def keep(params: Params, carry: Carry, both: tuple, a: Array):
         u, bump = both
-        (carry, y), kept = pullback.keep(params, carry, u, a)
-        return (add(carry, bump), y), kept
+        (carry, y), residuals = pullback.keep(params, carry, u, a)
+        return (_add(carry, bump), y), residuals
 
     def pull(linear: Any, dcarry: Carry, dy: Any) -> tuple[Carry, PyTree, Array]:
         dbefore, du, da = pullback.pull(linear, dcarry, dy)
         return dbefore, (du, dcarry), da
 
-    def gather(params: Params, carry: Carry, kept: PyTree, steps: Cotangents) -> Params:
+    def gather(params: Params, carry: Carry, residuals: PyTree, steps: Cotangents) -> Params:
         assert pullback.gather is not None
-        return pullback.gather(params, carry, kept, steps._replace(u=steps.u[0]))
+        return pullback.gather(params, carry, residuals, steps._replace(u=steps.u[0]))
 
     return Pullback(keep, pullback.linearise, pull, pullback.gather and gather)
 
 
-def linear(form: Linear, split: Any) -> Linear:
-    """e_t belongs to b_t (in log space to both), and ``read`` takes it off again."""
+def _perturb_linear(form: Linear, split: Any) -> Linear:
+    """Add e_t to b_t (in log space, also to a_t), and subtract it again in ``read``."""
 
-    def elements(params: Params, seen: Any) -> tuple[Array, Array]:
-        x, bump = split(seen)
+    def elements(params: Params, inputs: Any) -> tuple[Array, Array]:
+        x, bump = split(inputs)
         a, b = form.elements(params, x)
         return (a + bump if form.log else a), b + bump
 
-    def read(params: Params, h: Array, seen: Any) -> Any:
-        x, bump = split(seen)
+    def read(params: Params, h: Array, inputs: Any) -> Any:
+        x, bump = split(inputs)
         return form.read(params, h - bump, x)
 
     return Linear(elements, read, form.log)
 
 
-def add(carry: Carry, bump: Carry) -> Carry:
-    """The sum of two carries."""
+def _add(carry: Carry, bump: Carry) -> Carry:
     return jax.tree.map(jnp.add, carry, bump)

@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it says, after Guo et al. (2017), arXiv:1706.04599."""
+"""Calibration of class probabilities, Guo et al. (2017), arXiv:1706.04599."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
-class Reliability(NamedTuple):
-    """Answers by their confidence, in bins of equal width; ``nan`` where a bin is empty."""
+class Calibration(NamedTuple):
+    """Mean confidence and accuracy in bins of equal width; NaN where a bin is empty."""
 
     confidence: Float[np.ndarray, "bins"]
     accuracy: Float[np.ndarray, "bins"]
@@ -20,16 +20,16 @@ class Reliability(NamedTuple):
         return float(np.nansum(self.counts * gap) / self.counts.sum())
 
 
-def reliability(
+def calibration(
     probabilities: Float[np.ndarray, "N V"], labels: Int[np.ndarray, "N"], bins: int = 15
-) -> Reliability:
-    """How often answers of each confidence are right; confidence is the largest probability."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    count = np.bincount(places, minlength=bins)
-    share = np.where(count, count, np.nan)
-    return Reliability(
-        np.bincount(places, confidence.astype(np.float64), bins) / share,
-        np.bincount(places, right.astype(np.float64), bins) / share,
-        count,
+) -> Calibration:
+    """Return the accuracy at each confidence, which is the largest class probability."""
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    divisor = np.where(counts, counts, np.nan)
+    return Calibration(
+        np.bincount(bin_of, confidence.astype(np.float64), bins) / divisor,
+        np.bincount(bin_of, correct.astype(np.float64), bins) / divisor,
+        counts,
     )

@@ -1,4 +1,4 @@
-"""What a model knows of single words: which lie close together."""
+"""Neighbors of words, and a map of the words, from their vectors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,35 +7,35 @@ import numpy as np
 from jaxtyping import Float
 
 
-def nearest(
-    vectors: Float[np.ndarray, "V D"], number: int, count: int = 10
+def nearest_words(
+    vectors: Float[np.ndarray, "V D"], word: int, count: int = 10
 ) -> list[tuple[int, float]]:
-    """The words whose vectors point most nearly the same way, each with its cosine.
+    """Return the words with the most similar vectors, each with its cosine similarity.
 
-    >>> nearest(np.array([[3.0, 0.0], [0.0, 2.0], [3.0, 4.0]]), 0, 1)
+    >>> nearest_words(np.array([[3.0, 0.0], [0.0, 2.0], [3.0, 4.0]]), 0, 1)
     [(2, 0.6)]
     """
     lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-    cosines = vectors @ vectors[number] / (lengths * lengths[number])
+    cosines = vectors @ vectors[word] / (lengths * lengths[word])
     order = np.argsort(-cosines, kind="stable")
-    return [(int(w), float(cosines[w])) for w in order[order != number][:count]]
+    return [(int(other), float(cosines[other])) for other in order[order != word][:count]]
 
 
-def draw_embedding(
+def draw_word_map(
     vectors: Float[np.ndarray, "N D"], words: Sequence[str], path: Path | str
 ) -> Float[np.ndarray, "N 2"]:
-    """The words at their places along the two directions in which they differ most (PCA)."""
+    """Draw the words at the first two principal components of their vectors; return these."""
     from matplotlib.figure import Figure
     from sklearn.decomposition import PCA
 
     pca = PCA(n_components=2, svd_solver="full")
-    places = pca.fit_transform(vectors)
+    points = pca.fit_transform(vectors)
     figure = Figure(figsize=(9, 9), layout="constrained")
     axes = figure.subplots()
-    axes.scatter(places[:, 0], places[:, 1], s=4, color="lightgrey")
-    for word, (x, y) in zip(words, places, strict=True):
-        axes.text(x, y, word, fontsize=7, ha="center", va="center", parse_math=False)
+    axes.scatter(points[:, 0], points[:, 1], s=4, color="lightgrey")
+    for word, (x, y) in zip(words, points, strict=True):
+        axes.text(x, y, word, fontsize=8, ha="center", va="center", parse_math=False)
     for name, share in zip("xy", pca.explained_variance_ratio_, strict=True):
         axes.set(**{f"{name}label": f"{share:.1%} of the variance"})
     figure.savefig(path, dpi=130)
-    return places
+    return points

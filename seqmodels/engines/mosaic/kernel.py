@@ -1,10 +1,10 @@
-"""The kernel, as one party runs it: what it does at each step.
+"""The kernel: all steps of a scan in one warpgroup.
 
-Arrays lie with the batch last, ``[units, rows]``: so the weights are the operand of ``wgmma`` that
-must have 64 rows, and a small batch wastes nothing.  At each step a party copies its share of what
-is multiplied into the memory of the blocks that need it.  No barrier is needed: each has two places
-for it, which take turns, and whoever has received all of a step knows that everybody has finished
-the step before.
+Arrays have the batch last, ``[units, rows]``.  So the weights are the operand of ``wgmma`` that
+must have 64 rows, and a small batch wastes nothing.  At each step a warpgroup copies its share of
+the matmul's operand to the blocks that need it.  The operand is double-buffered and needs no
+cluster barrier, because a warpgroup that has received the whole operand of a step knows that all
+others have finished the previous step.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,122 +14,146 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.pallas import mosaic_gpu as gpu
+from jax.experimental.pallas import mosaic_gpu as plgpu
 
-from seqmodels.engines.mosaic import Mosaic
-from seqmodels.engines.mosaic.blocks import (
+from seqmodels.engines.mosaic.engine import Mosaic
+from seqmodels.engines.mosaic.fragments import (
     RULES,
-    Factor,
-    Rows,
-    boxed,
+    Fragments,
+    as_grid,
     contract,
     elementwise,
     replay,
 )
-from seqmodels.engines.mosaic.device import OnDevice
-from seqmodels.engines.mosaic.interpreted import Interpreted
-from seqmodels.engines.mosaic.launch import Plan
-from seqmodels.engines.mosaic.party import Memory, Party
-from seqmodels.engines.mosaic.shares import Product, Shares, product_of
-from seqmodels.engines.mosaic.tape import Equation, Matrix, Slot
+from seqmodels.engines.mosaic.gpu import DeviceWarpgroup
+from seqmodels.engines.mosaic.interpreter import InterpretedWarpgroup
+from seqmodels.engines.mosaic.kernel_scan import KernelScan
+from seqmodels.engines.mosaic.layout import ClusterLayout
+from seqmodels.engines.mosaic.matmul import DistributedMatmul, plan_matmul
+from seqmodels.engines.mosaic.tape import Equation, Variable
+from seqmodels.engines.mosaic.warpgroup import SharedMemory, Warpgroup
 from seqmodels.types import Array
 
-# Those of the operations in blocks that Mosaic cannot lower, and what stands for two of them.
-UNKNOWN = """
-    add_any ceil copy erf_inv expm1 floor is_finite log1p pow reduce_sum sqrt stop_gradient tan
-"""
-OTHERWISE: dict[str, Callable] = {
+# Substitutes for elementwise operations that Mosaic GPU cannot lower.
+SUBSTITUTES: dict[str, Callable] = {
     "add_any": jax.lax.add,
-    "log1p": lambda x: jax.lax.log(1.0 + x),  # exact to 1e-7, if not to as many digits
+    "log1p": lambda x: jax.lax.log(1.0 + x),  # absolute error 1e-7
 }
 
 
-def launch(settings: Mosaic, layout: Shares, plan: Plan) -> Sequence[Array]:
-    """The one kernel launch: the last carry, and the outputs of every step."""
-    product = product_of(layout, plan.tape, settings.memory, settings.streamed)
-    parties: dict[str, Any] = {
-        "cluster": (layout.cluster,),
+def launch(engine: Mosaic, layout: ClusterLayout, scan: KernelScan) -> Sequence[Array]:
+    """Launch the kernel once; return the final carry and the outputs of every step."""
+    matmul = plan_matmul(layout, scan.tape, engine.memory, engine.streamed)
+    mesh: dict[str, Any] = {
+        "cluster": (layout.blocks,),
         "cluster_names": ("block",),
-        "num_threads": layout.groups,
-        "thread_name": "group",
+        "num_threads": layout.block_warpgroups,
+        "thread_name": "warpgroup",
     }
-    if settings.interpret:
-        parties = {"num_threads": layout.parties, "thread_name": "party"}
-    kind: type[Party] = Interpreted if settings.interpret else OnDevice
-    run = gpu.kernel(
-        partial(walk, kind, layout, plan, product),
-        out_type=plan.results(layout),
-        scratch_types=list(kind.memory_of(layout, product)),
-        grid=(layout.programs,),
-        grid_names=("program",),
-        interpret=settings.interpret or False,
-        compiler_params=gpu.CompilerParams(approx_math=True),  # 11 bits of mantissa, kernels have 8
-        **parties,
+    if engine.interpret:
+        mesh = {"num_threads": layout.warpgroups, "thread_name": "warpgroup"}
+    kind: type[Warpgroup] = InterpretedWarpgroup if engine.interpret else DeviceWarpgroup
+    run = plgpu.kernel(
+        partial(run_steps, kind, layout, scan, matmul),
+        out_type=scan.output_types(layout),
+        scratch_types=list(kind.scratch_types(layout, matmul)),
+        grid=(layout.clusters,),
+        grid_names=("cluster",),
+        interpret=engine.interpret or False,
+        compiler_params=plgpu.CompilerParams(approx_math=True),  # 11 bits; weights have 8
+        **mesh,
     )
-    return run(*[s.array for s in plan.sources], kind.arranged(layout, product.weights))
+    return run(*[x.array for x in scan.inputs], kind.arrange(layout, matmul.weights))
 
 
-def walk(kind: type[Party], layout: Shares, plan: Plan, product: Product, *refs: Any) -> None:
-    """The kernel: all steps of one party of a cluster."""
-    inputs, outputs = len(plan.sources), len(plan.sources) + 1 + len(plan.types)
-    me = kind.here(layout, product, refs[inputs], Memory(*refs[outputs:]))
-    sources = list(zip(plan.sources, refs[:inputs], strict=True))
+def run_steps(
+    kind: type[Warpgroup],
+    layout: ClusterLayout,
+    scan: KernelScan,
+    matmul: DistributedMatmul,
+    *refs: Any,
+) -> None:
+    """Run all steps of one warpgroup; ``refs`` are inputs, weights, outputs and scratch memory."""
+    inputs, outputs = len(scan.inputs), len(scan.inputs) + 1 + len(scan.types)
+    sources = list(zip(scan.inputs, refs[:inputs], strict=True))
     results = refs[inputs + 1 : outputs]
-    timed = [(s, ref) for s, ref in sources if s.timed]
-    fixed = {s.slot: me.given(s, me.read(s, ref)) for s, ref in sources if not s.timed}
-    carried = [s.slot for s in plan.sources[: plan.states]]
-    me = me.begin()
+    warpgroup = kind.current(layout, matmul, refs[inputs], SharedMemory(*refs[outputs:]))
+    constants = {
+        x.variable: warpgroup.as_value(x, warpgroup.read(x, ref))
+        for x, ref in sources
+        if not x.timed
+    }
+    warpgroup = warpgroup.start()
+    step = make_step(warpgroup, scan, constants, sources, results)
+    carry = [warpgroup.read(x, ref) for x, ref in sources[: scan.states]]
+    first = carry, read_timed(warpgroup, scan, sources, np.int32(0))
+    carry, _ = jax.lax.fori_loop(np.int32(0), np.int32(scan.length), step, first)
+    for end, ref, fragments in zip(scan.types, results, carry, strict=False):
+        warpgroup.write(ref, fragments, end.shape)
+    warpgroup.finish(scan.length)
 
-    def read_at(i: Any) -> list[list[Array]]:
-        i = jax.lax.min(i, np.int32(plan.length - 1))  # after the last step nobody uses it
-        t = plan.length - 1 - i if plan.reverse else i
-        return [me.read(s, ref, (t,)) for s, ref in timed]
+
+def make_step(
+    warpgroup: Warpgroup, scan: KernelScan, constants: dict, sources: list, results: Sequence
+) -> Callable[[Array, tuple], tuple]:
+    """Return ``(i, (carry, inputs)) -> (carry, inputs)``; the inputs of a step are read ahead."""
+    layout = warpgroup.layout
+    states = [x.variable for x in scan.inputs[: scan.states]]
+    timed = [x for x in scan.inputs if x.timed]
 
     def step(i: Array, loop: tuple) -> tuple:
-        state, given = loop
-        t, ahead = plan.length - 1 - i if plan.reverse else i, []
-        now = dict(zip(carried, state, strict=True))
-        known = fixed | {s.slot: me.given(s, a) for (s, _), a in zip(timed, given, strict=True)}
+        carry, inputs = loop
+        t, next_inputs = time_index(scan, i), []
+        current = dict(zip(states, carry, strict=True))
+        known = constants | {
+            x.variable: warpgroup.as_value(x, a) for x, a in zip(timed, inputs, strict=True)
+        }
 
-        def read(operand: Slot | Matrix) -> Any:
-            if isinstance(operand, Matrix):
-                return Factor(None, operand.shape)
-            if operand in now:
-                return Rows(boxed(now[operand], layout.divide(operand.shape)[0]))
-            return known[operand]
+        def read(variable: Variable) -> Any:
+            if variable in current:
+                return Fragments(as_grid(current[variable], layout.grid(variable.shape)))
+            return known[variable]
 
-        def meanwhile() -> None:
-            ahead.extend(read_at(i + 1))
+        def overlap() -> None:
+            next_inputs.extend(read_timed(warpgroup, scan, sources, i + 1))
 
-        value = replay(plan.tape, layout, read, rules(me, i, meanwhile))
-        ends = [list(value(end).blocks.flat) for end in plan.ends]
-        late = list(zip(plan.types, results, ends, strict=True))[plan.states :]
-        for end, ref, blocks in late:
-            me.write(ref, blocks, end.shape, (t,))
-        return [[me.settle(a) for a in blocks] for blocks in ends[: plan.states]], ahead
+        value = replay(scan.tape, layout, read, step_rules(warpgroup, i, overlap))
+        ends = [list(value(end).grid.flat) for end in scan.ends]
+        ys = list(zip(scan.types, results, ends, strict=True))[scan.states :]
+        for end, ref, fragments in ys:
+            warpgroup.write(ref, fragments, end.shape, (t,))
+        carry = [[warpgroup.cast_layout(a) for a in state] for state in ends[: scan.states]]
+        return carry, next_inputs
 
-    first = [me.read(s, ref) for s, ref in sources[: plan.states]]
-    begin = first, read_at(np.int32(0))
-    last, _ = jax.lax.fori_loop(np.int32(0), np.int32(plan.length), step, begin)
-    for end, ref, blocks in zip(plan.types, results, last, strict=False):
-        me.write(ref, blocks, end.shape)
-    me.end(plan.length)
+    return step
 
 
-def rules(party: Party, i: Array, meanwhile: Callable[[], None]) -> dict[str, Callable[..., Any]]:
-    """What replaces the operations of a step."""
+def time_index(scan: KernelScan, i: Any) -> Any:
+    """Return the time step of iteration ``i``."""
+    return scan.length - 1 - i if scan.reverse else i
 
-    def dot(layout: Shares, eqn: Equation, left: Any, right: Any) -> Rows:
-        return contract(
-            layout, eqn, left, right, lambda blocks, *_: party.multiply(blocks, i, meanwhile)
-        )
 
-    def instead(function: Callable) -> Callable:
-        def rule(layout: Shares, eqn: Equation, x: Any, *rest: Any) -> Any:
+def read_timed(warpgroup: Warpgroup, scan: KernelScan, sources: list, i: Any) -> list[list[Array]]:
+    """Read the inputs of iteration ``i``; after the last one, those of the last one again."""
+    t = time_index(scan, jax.lax.min(i, np.int32(scan.length - 1)))
+    return [warpgroup.read(x, ref, (t,)) for x, ref in sources if x.timed]
+
+
+def step_rules(
+    warpgroup: Warpgroup, i: Array, overlap: Callable[[], None]
+) -> dict[str, Callable[..., Any]]:
+    """Return the rules by which ``replay`` evaluates the operations of step ``i``."""
+
+    def dot_general(layout: ClusterLayout, eqn: Equation, left: Any, right: Any) -> Fragments:
+        multiply = lambda grid: warpgroup.multiply(grid, i, overlap)  # noqa: E731
+        return contract(layout, eqn, left, right, multiply)
+
+    def substitute(function: Callable) -> Callable:
+        def rule(layout: ClusterLayout, eqn: Equation, x: Any, *rest: Any) -> Any:
             primitive = SimpleNamespace(bind=lambda *operands, **_: function(*operands))
             return elementwise(layout, eqn._replace(primitive=primitive), x, *rest)
 
         return rule
 
-    known = {name: rule for name, rule in RULES.items() if name not in UNKNOWN.split()}
-    return known | {name: instead(f) for name, f in OTHERWISE.items()} | {"dot_general": dot}
+    substitutes = {name: substitute(f) for name, f in SUBSTITUTES.items()}
+    return RULES | substitutes | {"dot_general": dot_general}

@@ -1,8 +1,8 @@
-"""A step of a recurrence as a list of operations, for a kernel that has to do them its own way.
+"""The step of a recurrence as a list of operations, to be replayed inside a kernel.
 
-``record`` evaluates a jaxpr of which some arguments exist only inside the kernel.  What depends on
-constants alone (a bias repeated for all rows, a kernel's transpose) is computed at once, outside;
-the rest goes onto a ``Tape``, calls inlined.
+``record`` evaluates a jaxpr, some of whose arguments exist only inside the kernel.  Operations on
+constants (a bias that is broadcast to all rows, the transpose of a kernel) are evaluated at once,
+outside the kernel.  All others are recorded on a ``Tape``, with calls inlined.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from seqmodels.types import Array
 CALLS = {"jit", "closed_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat"}
 
 
-class Slot(NamedTuple):
+class Variable(NamedTuple):
     """A value inside the kernel."""
 
     number: int
@@ -25,7 +25,7 @@ class Slot(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A constant to multiply by: its place among the tape's matrices."""
+    """A constant operand of a matmul, by its place among the tape's matrices."""
 
     place: int
     shape: tuple[int, ...]
@@ -36,51 +36,52 @@ class Equation(NamedTuple):
 
     primitive: Any
     params: dict[str, Any]
-    inputs: list[Any]  # Slot, Matrix, or a number
-    outputs: list[Slot]
+    inputs: list[Any]  # Variable, Matrix, or a number
+    outputs: list[Variable]
 
 
 class Tape(NamedTuple):
-    """What the kernel does in a step, and the constants that it reads."""
+    """The operations of a step, and the constants that they read."""
 
     batch: tuple[int, ...]
     equations: list[Equation]
-    slots: list[Slot]
-    constants: list[tuple[Slot, Array]]  # [*B, ...] or scalars
+    variables: list[Variable]
+    constants: list[tuple[Variable, Array]]  # [*B, ...] or scalars
     matrices: list[Array]
 
-    def slot(self, shape: tuple[int, ...]) -> Slot:
-        """A new value."""
-        self.slots.append(Slot(len(self.slots), shape))
-        return self.slots[-1]
+    def new_variable(self, shape: tuple[int, ...]) -> Variable:
+        """Return a new variable of this shape."""
+        self.variables.append(Variable(len(self.variables), shape))
+        return self.variables[-1]
 
-    def row(self, value: Any) -> Any:
-        """Something to compute with in the kernel: constants with a row for each of the batch."""
+    def operand(self, value: Any) -> Any:
+        """Return an elementwise operand; an array becomes a constant with the batch axes."""
         if not isinstance(value, jax.Array):
             return value
         if value.ndim:
             value = jnp.broadcast_to(value, (*self.batch, *value.shape[len(self.batch) :]))
-        self.constants.append((self.slot(value.shape), value))
+        self.constants.append((self.new_variable(value.shape), value))
         return self.constants[-1][0]
 
-    def factor(self, value: Any) -> Any:
-        """An operand of a matmul: constants as they are."""
+    def matmul_operand(self, value: Any) -> Any:
+        """Return an operand of a matmul; an array becomes a ``Matrix``."""
         if not isinstance(value, jax.Array):
             return value
         self.matrices.append(value)
         return Matrix(len(self.matrices) - 1, value.shape)
 
-    def note(self, eqn: Any, inputs: list) -> list[Slot]:
-        """An operation for the kernel to do."""
-        operand = self.factor if eqn.primitive.name == "dot_general" else self.row
-        operands = [operand(x) for x in inputs]
-        outputs = [self.slot(var.aval.shape) for var in eqn.outvars]
+    def add_equation(self, eqn: Any, inputs: list) -> list[Variable]:
+        """Record an operation and return its outputs."""
+        is_matmul = eqn.primitive.name == "dot_general"
+        convert = self.matmul_operand if is_matmul else self.operand
+        operands = [convert(x) for x in inputs]
+        outputs = [self.new_variable(var.aval.shape) for var in eqn.outvars]
         self.equations.append(Equation(eqn.primitive, eqn.params, operands, outputs))
         return outputs
 
 
 def record(tape: Tape, jaxpr: Jaxpr, constants: Sequence, arguments: Sequence) -> list:
-    """The outputs of a jaxpr, its calls inlined; what depends on a ``Slot`` goes onto the tape."""
+    """Return the outputs of a jaxpr and record all operations that depend on a ``Variable``."""
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *arguments], strict=True))
 
     def read(atom: Any) -> Any:
@@ -92,8 +93,8 @@ def record(tape: Tape, jaxpr: Jaxpr, constants: Sequence, arguments: Sequence) -
             inner = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
             body, consts = getattr(inner, "jaxpr", inner), getattr(inner, "consts", ())
             outputs = record(tape, body, consts, inputs)
-        elif any(isinstance(x, Slot) for x in inputs) or fills(tape, eqn):
-            outputs = tape.note(eqn, inputs)
+        elif any(isinstance(x, Variable) for x in inputs) or is_fill(tape, eqn):
+            outputs = tape.add_equation(eqn, inputs)
         else:
             outputs = eqn.primitive.bind(*inputs, **eqn.params)
             outputs = outputs if eqn.primitive.multiple_results else [outputs]
@@ -101,9 +102,9 @@ def record(tape: Tape, jaxpr: Jaxpr, constants: Sequence, arguments: Sequence) -
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def fills(tape: Tape, eqn: Any) -> bool:
-    """Whether it repeats a number over the batch, which is cheaper done than read."""
+def is_fill(tape: Tape, eqn: Any) -> bool:
+    """Return whether an operation fills a batch with one number, which is cheaper in the kernel."""
     shape = eqn.outvars[0].aval.shape
-    number = all(isinstance(atom, Literal) for atom in eqn.invars)
+    is_number = all(isinstance(atom, Literal) for atom in eqn.invars)
     in_batch = bool(shape) and shape[: len(tape.batch)] == tape.batch
-    return eqn.primitive.name == "broadcast_in_dim" and number and in_batch
+    return eqn.primitive.name == "broadcast_in_dim" and is_number and in_batch

@@ -1,4 +1,4 @@
-"""Steps of cells that are compiled from C++ on the user's own machine, for CPUs.
+"""C++ kernels for LSTM, GRU and RNN steps on CPUs, compiled on the user's machine.
 
-``python -m seqmodels.engines.native`` compiles them; from then on ``unroll`` takes them by itself.
+``python -m seqmodels.engines.native`` compiles them; then ``unroll`` uses them by default.
 """

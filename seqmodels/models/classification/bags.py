@@ -1,4 +1,4 @@
-"""Answers from words without a recurrence: what a classifier of sequences has to beat."""
+"""Text classifiers without a recurrence: baselines and parts of larger models."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -9,24 +9,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Int
 from scipy.sparse import csr_matrix
 
 from seqmodels.data.ragged import Ragged
+from seqmodels.data.text.labelled_fields import without_ngrams
 from seqmodels.flax import layer
 from seqmodels.layers.mlp import mlp
-from seqmodels.layers.pooling import mean
+from seqmodels.layers.pooling import pool_mean
 from seqmodels.models.classification.classifier import Classifier, Fields
 from seqmodels.types import Array, Layer, Params
 
 
-def words(fields: Fields) -> tuple[Array, Array]:
-    """The padded words of a batch and their mask."""
+def padded_words(fields: Fields) -> tuple[Array, Array]:
+    """Return the padded words of a batch and their mask."""
     return jnp.asarray(fields["x"].values), jnp.asarray(fields["x"].mask)
 
 
 def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
-    """The mean of the embeddings, then a perceptron of these ``sizes``: knows no order."""
+    """Return a classifier of the mean embedding, independent of the order of the words."""
     head = mlp(sizes)
 
     def init(key: jax.Array) -> Params:
@@ -34,16 +34,18 @@ def bag_of_words(embedding: Layer, sizes: Sequence[int]) -> Classifier:
         return {"embedding": embedding.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = words(fields)
-        return head.apply(params["head"], mean(embedding.apply(params["embedding"], xs), mask))
+        xs, mask = padded_words(fields)
+        return head.apply(params["head"], pool_mean(embedding.apply(params["embedding"], xs), mask))
 
     return Classifier(init, apply)
 
 
 def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifier:
-    """The embeddings of the last few words side by side: sees nothing further back.
+    """Return a classifier of the concatenated embeddings of the last ``window`` words.
 
-    A place before the beginning of a text is zero; ``sizes`` begin with the embedding's.
+    Positions before the beginning of a text are zero.
+
+    sizes: size of the embedding, hidden layers, classes
     """
     head = mlp([window * sizes[0], *sizes[1:]])
 
@@ -52,12 +54,12 @@ def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifie
         return {"embedding": embedding.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = words(fields)
+        xs, mask = padded_words(fields)
         lengths = jnp.sum(mask, axis=0, dtype=jnp.int32)
         places = lengths[None] - 1 - jnp.arange(window, dtype=jnp.int32)[:, None]
         vectors = embedding.apply(params["embedding"], xs)
-        near = jnp.clip(places, 0, xs.shape[0] - 1)[..., None]
-        vectors = jnp.take_along_axis(vectors, near, axis=0)
+        clipped = jnp.clip(places, 0, xs.shape[0] - 1)[..., None]
+        vectors = jnp.take_along_axis(vectors, clipped, axis=0)
         vectors = jnp.where((places >= 0)[..., None], vectors, jnp.zeros_like(vectors))
         flat = jnp.moveaxis(vectors, 0, 1).reshape(xs.shape[1], -1)
         return head.apply(params["head"], flat)
@@ -66,12 +68,11 @@ def last_words(embedding: Layer, window: int, sizes: Sequence[int]) -> Classifie
 
 
 def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classifier:
-    """One very large window, each of its places with weights of its own for every word.
+    """Return a classifier of the first words with separate weights for every position.
 
         h = sum_t W_t[x_t],    p(class) = softmax(MLP(relu(h)))
 
-    What it learns of a word at one place it does not know at another; words past the last place
-    are not read.
+    It does not generalize from one position of a word to another.
     """
     table, head = layer(nnx.Embed, places * vocabulary, sizes[0]), mlp(sizes)
 
@@ -80,7 +81,7 @@ def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classi
         return {"table": table.init(keys[0]), "head": head.init(keys[1])}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        xs, mask = words(fields)
+        xs, mask = padded_words(fields)
         xs = xs[..., 0] if xs.ndim > 2 else xs  # a word without its n-grams
         xs, mask = xs[:places], mask[:places]
         rows = jnp.arange(xs.shape[0], dtype=xs.dtype)[:, None] * vocabulary + xs
@@ -92,27 +93,28 @@ def unshared_words(vocabulary: int, places: int, sizes: Sequence[int]) -> Classi
 
 
 def linear_bag(buckets: int, classes: int) -> Classifier:
-    """Logistic regression on ``fields["bag"]``, the numbers of what a text holds.
+    """Return logistic regression on ``fields["bag"]``, the hashed features of a text.
 
-        logits = sum_{k in bag} W_k / sqrt(n),    W = 0 at first
+        logits = sum_{k in bag} W_k / sqrt(n),    n = |bag|
 
-    Most of it is rare: the weights' name tells the optimizer so.
+    W starts at 0. It is named ``sparse``, by which the optimizer recognizes weights of rare
+    features.
     """
 
     def init(key: jax.Array) -> Params:
         return {"sparse": jnp.zeros((buckets, classes))}
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        numbers, mask = fields["bag"]
-        there = jnp.asarray(mask, params["sparse"].dtype)
-        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(there, axis=0), 1.0))
-        return jnp.einsum("tbv,tb,b->bv", params["sparse"][numbers], there, scale)
+        features, mask = fields["bag"]
+        present = jnp.asarray(mask, params["sparse"].dtype)
+        scale = jax.lax.rsqrt(jnp.maximum(jnp.sum(present, axis=0), 1.0))
+        return jnp.einsum("tbv,tb,b->bv", params["sparse"][features], present, scale)
 
     return Classifier(init, apply)
 
 
-def together(*models: Classifier) -> Classifier:
-    """The sum of several models' logits, trained as one.
+def sum_of_logits(*models: Classifier) -> Classifier:
+    """Return a classifier whose logits are the sum of several models' logits.
 
     Cheng et al. (2016), "Wide & deep learning for recommender systems", arXiv:1606.07792.
     """
@@ -129,15 +131,14 @@ def together(*models: Classifier) -> Classifier:
     return Classifier(init, apply)
 
 
-def logistic_accuracy(
-    train: Ragged, train_labels: Int[np.ndarray, "N"], held_out: Ragged, labels: np.ndarray
-) -> float:
-    """Accuracy of logistic regression on which words a text has; the least work that counts."""
+def logistic_accuracy(train: Fields, held_out: Fields) -> float:
+    """Return the accuracy of logistic regression on the set of words in a text."""
     from sklearn.linear_model import LogisticRegression
 
-    width = int(max(train.values.max(), held_out.values.max())) + 1
-    model = LogisticRegression(max_iter=1000).fit(_presence(train, width), train_labels)
-    return float(model.score(_presence(held_out, width), labels))
+    x_train, x_held_out = (without_ngrams(fields["x"]) for fields in (train, held_out))
+    width = int(max(x_train.values.max(), x_held_out.values.max())) + 1
+    model = LogisticRegression(max_iter=1000).fit(_presence(x_train, width), train["label"])
+    return float(model.score(_presence(x_held_out, width), held_out["label"]))
 
 
 def _presence(texts: Ragged, width: int) -> csr_matrix:

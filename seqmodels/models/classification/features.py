@@ -1,9 +1,9 @@
-"""One to one: features in, one answer out, and no sequence between."""
+"""MLP classifier for fixed-size features."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 
 from seqmodels.layers.mlp import mlp
 from seqmodels.models.classification.classifier import Classifier, Fields
@@ -12,10 +12,10 @@ from seqmodels.types import Array, Params
 
 
 def feature_classifier(sizes: Sequence[int], dropout: Rate = 0.0) -> Classifier:
-    """A perceptron of these ``sizes`` over ``fields["static"]``; it reads no sequence."""
+    """Return an MLP of these sizes over ``fields["static"]``; sequences are ignored."""
     layers = mlp(sizes, dropout)
 
     def apply(params: Params, fields: Fields, key: Any = None) -> Array:
-        return layers.apply(params, jax.numpy.asarray(fields["static"]), key=key)
+        return layers.apply(params, jnp.asarray(fields["static"]), key=key)
 
     return Classifier(layers.init, apply)

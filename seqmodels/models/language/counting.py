@@ -1,11 +1,20 @@
-"""Counting models of a sequence: what a network has to beat."""
+"""N-gram baselines by counting."""
+
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 
-def unigram(tokens: Int[np.ndarray, "N"], vocabulary: int) -> Float[np.ndarray, "V"]:
-    """How often each token comes, with one added to every count (Laplace)."""
+class NgramNats(NamedTuple):
+    """Cross-entropy of n-gram models, in nats per token."""
+
+    unigram: float
+    bigram: float
+
+
+def unigram_probabilities(tokens: Int[np.ndarray, "N"], vocabulary: int) -> Float[np.ndarray, "V"]:
+    """Return the relative frequency of each token, with one added to every count (Laplace)."""
     counts = np.bincount(tokens, minlength=vocabulary) + 1.0
     return counts / counts.sum()
 
@@ -15,30 +24,34 @@ def ngram_nats(
     held_out: Int[np.ndarray, "M"],
     vocabulary: int,
     weights: tuple[float, ...] = (1.0,),
-) -> tuple[float, float]:
-    """Cross-entropy of a held-out text, nats a token: of single tokens, and of pairs.
+) -> NgramNats:
+    """Return the cross-entropy of a held-out text under a unigram and a smoothed bigram model.
 
         p(b | a) = (count(a, b) + w p(b)) / (count(a) + w)
 
-    Pairs are drawn towards how often b comes at all (MacKay and Peto 1995), by the best weight w.
+    Bigrams are smoothed towards the unigram model (MacKay and Peto 1995). Of ``weights``, the one
+    with the lowest bigram cross-entropy is chosen.
     """
-    before, targets = held_out[:-1], held_out[1:]
-    single = unigram(train, vocabulary)[targets]
-    pairs = pair_counts(train, before, targets, vocabulary)
-    firsts = np.bincount(train[:-1], minlength=vocabulary)[before]
-    costs = [-np.log((pairs + w * single) / (firsts + w)).mean() for w in weights]
-    return float(-np.log(single).mean()), float(min(costs))
+    first, second = held_out[:-1], held_out[1:]
+    unigram = unigram_probabilities(train, vocabulary)[second]
+    pairs = pair_counts(train, first, second, vocabulary)
+    firsts = np.bincount(train[:-1], minlength=vocabulary)[first]
+    costs = [-np.log((pairs + w * unigram) / (firsts + w)).mean() for w in weights]
+    return NgramNats(float(-np.log(unigram).mean()), float(min(costs)))
 
 
 def pair_counts(
     train: Int[np.ndarray, "N"],
-    before: Int[np.ndarray, "M"],
-    targets: Int[np.ndarray, "M"],
+    first: Int[np.ndarray, "M"],
+    second: Int[np.ndarray, "M"],
     vocabulary: int,
 ) -> Int[np.ndarray, "M"]:
-    """How often each pair comes in training; a table of all pairs would not fit for words."""
+    """Return how often each pair occurs in the training text.
+
+    The pairs are counted by sorting, because a table of all pairs of words would not fit in memory.
+    """
     codes = train[:-1].astype(np.int64) * vocabulary + train[1:]
     known, counts = np.unique(codes, return_counts=True)
-    wanted = before.astype(np.int64) * vocabulary + targets
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[place] == wanted, counts[place], 0)
+    codes = first.astype(np.int64) * vocabulary + second
+    place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    return np.where(known[place] == codes, counts[place], 0)

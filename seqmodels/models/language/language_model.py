@@ -1,4 +1,4 @@
-"""A language model, and the task of predicting the next token."""
+"""Language models, and the task of predicting the next token."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,16 +9,20 @@ import jax.numpy as jnp
 from seqmodels.engines.problem import where
 from seqmodels.layers.softmax import Softmax, softmax
 from seqmodels.losses.classification import masked_sum
-from seqmodels.models.language.readers import Reader, recurrent_reader, token_vectors
-from seqmodels.noise import Rate, keep_mask
+from seqmodels.models.language.context_encoders import (
+    ContextEncoder,
+    recurrent_encoder,
+    token_embedding,
+)
+from seqmodels.noise import Rate, dropout_mask
 from seqmodels.types import Array, Carry, Cell, Float, Int, Key, Params, Task
 
 
-class Hidden(NamedTuple):
-    """What the softmax sees, and the same before its dropout."""
+class HiddenStates(NamedTuple):
+    """Outputs of the encoder after and before the dropout that precedes the softmax."""
 
-    shown: Float[Array, "T *B H"]
-    raw: Float[Array, "T *B H"]
+    after_dropout: Float[Array, "T *B H"]
+    before_dropout: Float[Array, "T *B H"]
 
 
 class LanguageModel(NamedTuple):
@@ -28,91 +32,104 @@ class LanguageModel(NamedTuple):
     start:  ``(params, batch_shape) -> carry``
     step:   ``(params, carry, token) -> (carry, logits)``
     unroll: ``(params, tokens, carry, key=None) -> (logits, carry)``; a key turns on noise
-    read:   ``(params, tokens, carry, key=None) -> (hidden, carry)``, the same short of the softmax
-    score:  ``(params, vectors, targets, key=None) -> {"nats": [*B], ...}``, see ``Softmax``
+    encode: ``(params, tokens, carry, key=None) -> (HiddenStates, carry)``; ``unroll`` without the
+            softmax
+    score:  ``(params, hidden, targets, key=None) -> {"nats": [*B], ...}``; see ``Softmax``
     """
 
     init: Callable[[jax.Array], Params]
     start: Callable[[Params, tuple[int, ...]], Carry]
     step: Callable[[Params, Carry, Array], tuple[Carry, Array]]
     unroll: Callable[..., tuple[Array, Carry]]
-    read: Callable[..., tuple[Hidden, Carry]]
+    encode: Callable[..., tuple[HiddenStates, Carry]]
     score: Callable[..., dict[str, Array]]
 
 
-def language_model(cell: Cell, size: int, vocabulary: int, *, tied: bool = False) -> LanguageModel:
-    """A cell (as a rule a stack) for inputs of ``size`` between an embedding and a softmax.
+def recurrent_language_model(
+    cell: Cell, size: int, vocabulary: int, *, tied: bool = False
+) -> LanguageModel:
+    """Return a language model with a recurrent encoder.
 
         h_t = cell(h_{t-1}, E[x_t]),    p(x_{t+1} | x_1 ... x_t) = softmax(W h_t + b)
 
-    ``tied``: W is the embedding E itself, Press and Wolf (2017), arXiv:1608.05859.
+    cell: usually a stack of layers, with inputs of ``size``
+    tied: W is the embedding E; Press and Wolf (2017), arXiv:1608.05859
     """
-    # Wide enough to be heard from the first step, unless it must serve as a readout too.
-    vectors = token_vectors(vocabulary, size, size**-0.5 if tied else 1.0)
-    return predictor(recurrent_reader(cell, vectors, size), softmax(vocabulary, tied=tied))
+    # Unit variance lets the inputs matter from the first step. A tied embedding is also the
+    # readout, whose logits would then be too large.
+    embedding = token_embedding(vocabulary, size, size**-0.5 if tied else 1.0)
+    return language_model(recurrent_encoder(cell, embedding, size), softmax(vocabulary, tied=tied))
 
 
-def predictor(reader: Reader, output: Softmax, dropout: Rate | None = None) -> LanguageModel:
-    """A reader and a softmax; ``dropout`` between them has one mask for a window."""
+def language_model(
+    encoder: ContextEncoder, output: Softmax, dropout: Rate | None = None
+) -> LanguageModel:
+    """Return a language model from an encoder and a softmax.
+
+    dropout: rate of the dropout between the two, with one mask per window
+    """
 
     def init(key: jax.Array) -> Params:
-        key_e, key_c, key_r = jax.random.split(key, 3)
-        params = reader.init(key_e, key_c)
-        readout = output.init(key_r, params["embedding"], reader.width(params))
+        embedding_key, cell_key, readout_key = jax.random.split(key, 3)
+        params = encoder.init(embedding_key, cell_key)
+        readout = output.init(readout_key, params["embedding"], encoder.width(params))
         return params | {"readout": readout}
 
     def step(
         params: Params, carry: Carry, token: Int[Array, "*B"]
     ) -> tuple[Carry, Float[Array, "*B V"]]:
-        carry, vector = reader.step(params, carry, token)
-        return carry, output.logits(params, vector)
+        carry, hidden = encoder.step(params, carry, token)
+        return carry, output.logits(params, hidden)
 
-    def read(
+    def encode(
         params: Params, tokens: Int[Array, "T *B"], carry: Carry, key: Key[Array, ""] | None = None
-    ) -> tuple[Hidden, Carry]:
+    ) -> tuple[HiddenStates, Carry]:
         if dropout is None or key is None:
-            raw, carry = reader.unroll(params, tokens, carry, key)
-            return Hidden(raw, raw), carry
-        key, key_own = jax.random.split(key)
-        raw, carry = reader.unroll(params, tokens, carry, key)
-        mask = keep_mask(key_own, dropout, raw.shape[1:]).astype(raw.dtype)
-        return Hidden(raw * jnp.broadcast_to(mask, raw.shape), raw), carry
+            hidden, carry = encoder.unroll(params, tokens, carry, key)
+            return HiddenStates(hidden, hidden), carry
+        key, dropout_key = jax.random.split(key)
+        hidden, carry = encoder.unroll(params, tokens, carry, key)
+        mask = dropout_mask(dropout_key, dropout, hidden.shape[1:]).astype(hidden.dtype)
+        return HiddenStates(hidden * jnp.broadcast_to(mask, hidden.shape), hidden), carry
 
     def run(
         params: Params, tokens: Int[Array, "T *B"], carry: Carry, key: Key[Array, ""] | None = None
     ) -> tuple[Float[Array, "T *B V"], Carry]:
-        hidden, carry = read(params, tokens, carry, key)
-        return output.logits(params, hidden.shown), carry
+        hidden, carry = encode(params, tokens, carry, key)
+        return output.logits(params, hidden.after_dropout), carry
 
-    return LanguageModel(init, reader.start, step, run, read, output.score)
+    return LanguageModel(init, encoder.start, step, run, encode, output.score)
 
 
 def language_model_task(
     build: Callable[[dict[str, Any]], LanguageModel],
-    penalty: Callable[[Hidden], Array] | None = None,
+    penalty: Callable[[HiddenStates], Array] | None = None,
 ) -> Task:
-    """Predict the next token of ``data.streams.Window`` batches; the memory is the cell's carry.
+    """Return the task of predicting the next token of ``data.streams.Window`` batches.
 
-    ``build(hyper)`` gives the model, so that its rates may be swept; ``penalty`` is added to the
-    loss.  Metrics, means over the tokens: ``nats`` (negative log-likelihood) and ``accuracy``.
+    The memory is the carry of the model. Metrics are means over the tokens: ``nats`` (negative
+    log-likelihood) and ``accuracy``.
+
+    build:   ``(rates) -> model``
+    penalty: added to the loss
     """
 
-    def predict(params: Params, hyper: dict, memory: Carry, window: Any, key: Any = None):
-        model = build(hyper)
-        hidden, carry = read_window(model, params, memory, window, key)
-        # A number far from those of the keys that the reader's key splits into.
-        key_s = None if key is None else jax.random.fold_in(key, 0x50F7)
-        found = model.score(params, hidden.shown, window.targets, key_s)
-        return hidden, carry, {name: masked_sum(v, window.mask) for name, v in found.items()}
+    def predict(params: Params, rates: dict, memory: Carry, window: Any, key: Any = None):
+        model = build(rates)
+        hidden, carry = encode_window(model, params, memory, window, key)
+        # Far from the small integers by which other keys are derived from this one.
+        score_key = None if key is None else jax.random.fold_in(key, 0x50F7)
+        scores = model.score(params, hidden.after_dropout, window.targets, score_key)
+        return hidden, carry, {name: masked_sum(x, window.mask) for name, x in scores.items()}
 
-    def loss(params: Params, hyper: dict, memory: Carry, window: Any, key: Any):
-        hidden, memory, metrics = predict(params, hyper, memory, window, key)
-        total, count = metrics["nats"]
-        mean = total / count
-        return (mean + penalty(hidden) if penalty else mean), (memory, metrics)
+    def loss(params: Params, rates: dict, memory: Carry, window: Any, key: Any):
+        hidden, memory, metrics = predict(params, rates, memory, window, key)
+        nats = metrics["nats"].sum / metrics["nats"].weight
+        return (nats + penalty(hidden) if penalty else nats), (memory, metrics)
 
-    def measure(params: Params, hyper: dict, memory: Carry, window: Any):
-        return predict(params, hyper, memory, window)[1:]
+    def measure(params: Params, rates: dict, memory: Carry, window: Any):
+        _, memory, metrics = predict(params, rates, memory, window)
+        return memory, metrics
 
     return Task(
         init=lambda key: build({}).init(key),
@@ -122,37 +139,39 @@ def language_model_task(
     )
 
 
-def read_window(
+def encode_window(
     model: LanguageModel, params: Params, memory: Carry, window: Any, key: Any = None
-) -> tuple[Hidden, Carry]:
-    """A window of ``data.streams.Window`` read from where the last one stopped."""
-    fresh = model.start(params, window.inputs.shape[1:])
-    # A stream begins anew at the first step of a window only, so the reader needs no resets.
-    carry = where(window.resets[0], fresh, memory)
-    return model.read(params, window.inputs, carry, key)
+) -> tuple[HiddenStates, Carry]:
+    """Encode a ``data.streams.Window``, starting from the carry of the previous window."""
+    start = model.start(params, window.inputs.shape[1:])
+    # A stream resets only at the first step of a window, so the encoder needs no resets.
+    carry = where(window.resets[0], start, memory)
+    return model.encode(params, window.inputs, carry, key)
 
 
-def activation_penalty(hidden: Hidden, size: float, change: float) -> Float[Array, ""]:
-    """AR and TAR, for outputs that are small and change slowly; h' after dropout, h before.
+def activation_penalty(hidden: HiddenStates, size: float, change: float) -> Float[Array, ""]:
+    """Return the activation penalty (AR) and the temporal activation penalty (TAR).
 
-        size mean(h'^2) + change mean((h_{t+1} - h_t)^2)
+        size mean(m_t^2) + change mean((h_{t+1} - h_t)^2)
 
-    Merity, McCann and Socher (2017), arXiv:1708.01009.
+    Here h are the hidden states before dropout and m those after it. Merity, McCann and Socher
+    (2017), arXiv:1708.01009.
     """
-    steps = hidden.raw[1:] - hidden.raw[:-1]
-    return size * jnp.mean(jnp.square(hidden.shown)) + change * jnp.mean(jnp.square(steps))
+    steps = hidden.before_dropout[1:] - hidden.before_dropout[:-1]
+    squares = jnp.mean(jnp.square(hidden.after_dropout))
+    return size * squares + change * jnp.mean(jnp.square(steps))
 
 
-def uniform_parameters(model: LanguageModel, bound: float) -> LanguageModel:
-    """The model with all of its parameters, biases too, drawn from U(-bound, bound)."""
+def with_uniform_init(model: LanguageModel, bound: float) -> LanguageModel:
+    """Initialize all parameters of a model, including biases, from U(-bound, bound)."""
 
     def init(key: jax.Array) -> Params:
         leaves, tree = jax.tree.flatten(jax.eval_shape(model.init, key))
         keys = jax.random.split(key, len(leaves))
-        drawn = [
+        values = [
             jax.random.uniform(k, leaf.shape, leaf.dtype, -bound, bound)
             for k, leaf in zip(keys, leaves, strict=True)
         ]
-        return jax.tree.unflatten(tree, drawn)
+        return jax.tree.unflatten(tree, values)
 
     return model._replace(init=init)

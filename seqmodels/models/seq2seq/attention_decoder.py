@@ -1,7 +1,8 @@
-"""A recurrent cell that looks at a source: the whole decoder is a ``Cell`` again.
+"""A recurrent cell that attends to a source; the whole decoder is a ``Cell``.
 
-What it looks at lies beside its weights (``Bound``), not in the carry: it never changes, and the
-beams of a sentence share it, so that no step has to carry, mask or reorder it.
+The source is part of the parameters (``AttentionDecoderParams``), not of the carry. It does not
+change from step to step, and all beams of a sentence share it, so that no step has to carry, mask
+or reorder it.
 """
 
 from collections.abc import Callable
@@ -10,27 +11,26 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import affine, glorot
 from seqmodels.engines.problem import inputs_of, noise_of, where, zeros_like
-from seqmodels.errors import UserError
-from seqmodels.layers.attention import Attended, Attention, Source, attend
+from seqmodels.layers.attention import Attention, AttentionOutput, AttentionSource, attend
+from seqmodels.models.seq2seq.decoder_layers import check_decoder_options, combine, init_affine
 from seqmodels.types import Array, Bool, Carry, Cell, Composite, Float, Params
-from seqmodels.wrap import draw_cell, output_size, with_noise
+from seqmodels.wrap import attach_noise, draw_noise, output_size
 
 
-class Bound(NamedTuple):
-    """The decoder's weights and the source of one run."""
+class AttentionDecoderParams(NamedTuple):
+    """The decoder's weights and the source that it attends to."""
 
-    own: Params
-    source: Source
+    weights: Params
+    source: AttentionSource
 
 
-class State(NamedTuple):
-    """The carry of an attention decoder."""
+class AttentionDecoderCarry(NamedTuple):
+    """The carry of the cell, the last output, and the sum of all attention weights so far."""
 
     cell: Carry
-    fed: Any  # the last output, where it is fed to the next step; else ()
-    covered: Float[Array, "*B S"]  # the sum of all weights so far
+    output: Any  # () without input feeding
+    coverage: Float[Array, "*B S"]
 
 
 def attention_decoder(
@@ -42,76 +42,89 @@ def attention_decoder(
     feeding: bool = False,
     coverage: bool = False,
 ) -> Cell:
-    """A cell and what it attends to, in one output of ``size`` features (Luong et al., 2015).
+    """Return a cell whose output combines the state of ``cell`` with an attention context.
 
-        h_t = cell(h_{t-1}, [x_t, y_{t-1}]),    c_t = attend(h_t),    y_t = tanh(W [h_t, c_t] + b)
+        h_t = cell(h_{t-1}, [x_t, y_{t-1}]),    c_t = attend(h_t),    y_t = tanh([h_t, c_t] W + b)
 
-    memory:   features of the source.
-    feeding:  the cell sees y_{t-1} (input feeding), so it must be ``size`` wider than x.  Without,
-        the recurrence does not depend on what was attended to: ``unroll`` runs it first and then
-        attends for all steps at once.
-    coverage: the score of position s gains w times the weight it had so far, with w learned, in
-        the manner of Tu et al. (2016), arXiv:1601.04811.
+    Luong et al. (2015), arXiv:1508.04025. The parameters of a run are
+    ``attach_source(attention, params, values, mask)``.
 
-    Its parameters for a run are ``bind(attention, params, values, mask)``.
+    memory:   features of the source
+    size:     features of the output
+    feeding:  add y_{t-1} to the input of ``cell``, which must take ``size`` more features.
+              Otherwise the recurrence does not depend on the attention: ``unroll`` runs it first
+              and then attends for all steps at once.
+    coverage: add w times its past attention weights to the score of a position, with a learned w,
+              similar to Tu et al. (2016), arXiv:1601.04811
     """
 
     def init(key: jax.Array) -> Params:
         key_c, key_a, key_w = jax.random.split(key, 3)
         params = {"cell": cell.init(key_c), "attention": attention.init(key_a)}
         width = output_size(cell, params["cell"]) + memory
-        combine = {"w": glorot(key_w, (width, size)), "b": jnp.zeros((size,))}
-        return params | {"combine": combine} | ({"coverage": jnp.zeros(())} if coverage else {})
+        params["combine"] = init_affine(key_w, width, size)
+        return params | ({"coverage": jnp.zeros(())} if coverage else {})
 
-    def start(params: Bound, batch_shape: tuple[int, ...]) -> State:
-        inner = cell.start(params.own["cell"], batch_shape)
-        return begin(inner, params.source, batch_shape)
+    def start(
+        params: AttentionDecoderParams, batch_shape: tuple[int, ...]
+    ) -> AttentionDecoderCarry:
+        output = jnp.zeros((*batch_shape, size)) if feeding else ()
+        weights = jnp.zeros((*batch_shape, params.source.mask.shape[-1]))
+        return AttentionDecoderCarry(
+            cell.start(params.weights["cell"], batch_shape), output, weights
+        )
 
-    def begin(inner: Carry, source: Source, batch_shape: tuple[int, ...]) -> State:
-        fed = jnp.zeros((*batch_shape, size)) if feeding else ()
-        return State(inner, fed, jnp.zeros((*batch_shape, source.mask.shape[-1])))
+    def read(
+        params: AttentionDecoderParams, h: Array, past: Array | None
+    ) -> tuple[AttentionOutput, Array]:
+        weights, bias = params.weights, None
+        if coverage and past is not None:
+            bias = jnp.broadcast_to(weights["coverage"], past.shape) * past
+        attended = attend(attention, weights["attention"], params.source, h, bias)
+        return attended, combine(weights["combine"], h, attended.context)
 
-    def look(params: Bound, h: Array, covered: Array | None) -> tuple[Attended, Array]:
-        own, bias = params.own, None
-        if coverage and covered is not None:
-            bias = jnp.broadcast_to(own["coverage"], covered.shape) * covered
-        attended = attend(attention, own["attention"], params.source, h, bias)
-        both = jnp.concatenate([h, attended.context.astype(h.dtype)], axis=-1)
-        return attended, jnp.tanh(affine(both, own["combine"]["w"], own["combine"]["b"]))
+    def step(
+        params: AttentionDecoderParams, carry: AttentionDecoderCarry, x: Any
+    ) -> tuple[AttentionDecoderCarry, Array]:
+        inputs = inputs_of(x)
+        inputs = jnp.concatenate([inputs, carry.output], axis=-1) if feeding else inputs
+        inputs = attach_noise(inputs, noise_of(x))
+        inner, h = cell.step(params.weights["cell"], carry.cell, inputs)
+        attended, y = read(params, h, carry.coverage)
+        past = carry.coverage + attended.weights
+        return AttentionDecoderCarry(inner, y if feeding else (), past), y
 
-    def step(params: Bound, carry: State, x: Any) -> tuple[State, Array]:
-        seen = inputs_of(x)
-        seen = jnp.concatenate([seen, carry.fed], axis=-1) if feeding else seen
-        inner, h = cell.step(params.own["cell"], carry.cell, with_noise(seen, noise_of(x)))
-        attended, y = look(params, h, carry.covered)
-        return State(inner, y if feeding else (), carry.covered + attended.weights), y
+    def draw(params: AttentionDecoderParams, key: Any, length: int, batch_shape: tuple[int, ...]):
+        noisy, noise = draw_noise(cell, params.weights["cell"], key, length, batch_shape)
+        return params._replace(weights=params.weights | {"cell": noisy}), noise
 
-    def draw(params: Bound, key: Any, length: int, batch_shape: tuple[int, ...]):
-        drawn, noise = draw_cell(cell, params.own["cell"], key, length, batch_shape)
-        return params._replace(own=params.own | {"cell": drawn}), noise
-
-    def unroll(unroll_one: Callable, params: Bound, xs: Array, carry: State, options: dict):
+    def unroll(
+        unroll_one: Callable,
+        params: AttentionDecoderParams,
+        xs: Array,
+        carry: AttentionDecoderCarry,
+        options: dict,
+    ):
+        check_decoder_options(options)
         mask = options["mask"]
-        if options["resets"] is not None or options["reverse"]:
-            raise UserError("a decoder has one target for a source: no resets, no reverse")
-        hs, inner = unroll_one(cell, params.own["cell"], xs, carry.cell, **options)
-        attended, ys = look(params, jnp.moveaxis(hs, 0, -2), None)
+        hs, inner = unroll_one(cell, params.weights["cell"], xs, carry.cell, **options)
+        attended, ys = read(params, jnp.moveaxis(hs, 0, -2), None)
         ys, weights = (jnp.moveaxis(a, -2, 0) for a in (ys, attended.weights))
         weights = where(mask, weights, zeros_like(weights))
-        state = State(inner, (), carry.covered + jnp.sum(weights, axis=0))
-        return where(mask, ys, zeros_like(ys)), state
+        past = carry.coverage + jnp.sum(weights, axis=0)
+        return where(mask, ys, zeros_like(ys)), AttentionDecoderCarry(inner, (), past)
 
-    sequential = feeding or coverage
-    form = None if sequential else Composite(unroll)
-    return Cell(init, start, step, draw if sequential else None, form)
+    if feeding or coverage:  # each step depends on the attention of the one before
+        return Cell(init, start, step, draw)
+    return Cell(init, start, step, form=Composite(unroll))
 
 
-def bind(
+def attach_source(
     attention: Attention,
     params: Params,
     values: Float[Array, "*B S M"],
     mask: Bool[Array, "*B S"],
-) -> Bound:
-    """The decoder's parameters beside a source, whose keys are computed here, once."""
+) -> AttentionDecoderParams:
+    """Return the decoder's parameters with a source, whose attention keys are computed here."""
     keys = attention.keys(params["attention"], values)
-    return Bound(params, Source(values, keys, mask))
+    return AttentionDecoderParams(params, AttentionSource(values, keys, mask))

@@ -1,30 +1,29 @@
 """Sequence to sequence: an encoder, and a decoder with or without attention."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqmodels.cells.build import affine, dot, glorot, rows
 from seqmodels.data.ragged import Padded
-from seqmodels.layers.attention import ATTENTIONS, Attention
+from seqmodels.layers.attention import Attention
 from seqmodels.layers.embedding import word_embedding
-from seqmodels.layers.pooling import final, first
-from seqmodels.models.classification.classifier import without_steps
-from seqmodels.models.recurrent import recurrent_layers
-from seqmodels.models.seq2seq.attention_decoder import attention_decoder, bind
-from seqmodels.models.seq2seq.config import EncoderDecoderConfig
-from seqmodels.models.seq2seq.context_decoder import context_decoder, summarised
-from seqmodels.noise import Rate, dropped, keep_mask
+from seqmodels.layers.pooling import pool_final, pool_first
+from seqmodels.models.encoder import EncoderOutput, drop_steps
+from seqmodels.models.encoder import encoder as make_encoder
+from seqmodels.models.seq2seq.attention_decoder import attach_source, attention_decoder
+from seqmodels.models.seq2seq.bridge import bridge
+from seqmodels.models.seq2seq.context_decoder import attach_context, context_decoder
+from seqmodels.models.seq2seq.readout import readout as make_readout
+from seqmodels.noise import Rate, apply_mask, dropout_mask
 from seqmodels.types import Array, Bool, Carry, Cell, Float, Int, Params
-from seqmodels.unroll import carries, unroll
-from seqmodels.wrap import output_size, split_optional
+from seqmodels.unroll import unroll, unroll_carries
+from seqmodels.wrap import output_size, split_optional_key
 
 
-class Encoded(NamedTuple):
-    """What the decoder knows of a source: its parameters for this run, and where it begins."""
+class EncodedSource(NamedTuple):
+    """Sources as the decoder sees them: its parameters for these sources, and its first carry."""
 
     decoder: Params
     carry: Carry
@@ -34,14 +33,14 @@ class EncoderDecoder(NamedTuple):
     """Sources in, logits of the next target token out.
 
     init:   ``(key) -> params``
-    encode: ``(params, source: Padded, key=None) -> Encoded``; a key turns on noise
+    encode: ``(params, source: Padded, key=None) -> EncodedSource``; a key turns on noise
     step:   ``(params, decoder, carry, token) -> (carry, logits)``
     unroll: ``(params, encoded, tokens, mask=None, key=None) -> logits``
-    align:  ``(params, encoded, tokens) -> weights [T, B, S]``; None where nothing is attended to
+    align:  ``(params, encoded, tokens) -> attention weights [T, B, S]``; None without attention
     """
 
     init: Callable[[jax.Array], Params]
-    encode: Callable[..., Encoded]
+    encode: Callable[..., EncodedSource]
     step: Callable[[Params, Params, Carry, Array], tuple[Carry, Array]]
     unroll: Callable[..., Array]
     align: Callable[..., Array] | None
@@ -62,164 +61,107 @@ def encoder_decoder(
     word_dropout: Rate = 0.0,
     reverse: bool = False,
 ) -> EncoderDecoder:
-    """Two recurrences, and an embedding of ``size`` features for each of two vocabularies.
+    """Return an encoder-decoder with embeddings of ``size`` features for both vocabularies.
 
-        m_1 ... m_S = encoder(E[x_1] ... E[x_S]),    h_t = decoder(h_{t-1}, F[y_{t-1}]), h_0 from m
+        m_1 ... m_S = encoder(E[x_1] ... E[x_S]),    h_t = decoder(h_{t-1}, F[y_{t-1}])
         p(y_t | y_1 ... y_{t-1}, x) = softmax(W h_t + b)
 
-    Sutskever et al. (2014), arXiv:1409.3215; Cho et al. (2014), arXiv:1406.1078.  The encoder's
-    final carry is the decoder's first one; where it does not fit (other depth, both directions), a
-    learned layer makes one of what the encoder puts out at its end (``bridge``).
+    Sutskever et al. (2014), arXiv:1409.3215; Cho et al. (2014), arXiv:1406.1078. The first carry
+    of the decoder is the last one of the encoder, or follows from it (see ``bridge``).
 
-    attention: makes a score from the widths of a query and of the memory; h_t is then what an
-        attention decoder puts out.  With ``feeding`` the decoder must take ``2 * size`` features.
-    context: without attention, features of a summary of the source that every step is given
-        (``context_decoder``); the decoder must then take ``size + context`` features.
-    tied: W is F, after a linear map where the widths differ.
-    dropout: share of the memory, and of what is read out, that is dropped in training.
-    word_dropout: share of the words on either side that the recurrences do not see in training.
-    reverse: the encoder reads from the end of the source to its beginning.
+    attention:    ``(query, memory) -> Attention`` for these numbers of features; h_t is then the
+                  output of an attention decoder
+    feeding:      input feeding, see ``attention_decoder``; ``decoder`` must take 2 * size features
+    coverage:     see ``attention_decoder``
+    context:      without attention, features of a summary of the source (``context_decoder``);
+                  ``decoder`` must take size + context features
+    tied:         W is F, after a linear map if the widths differ
+    dropout:      dropout rate on the memory and on the input of the readout
+    word_dropout: fraction of source and target tokens that are hidden in training
+    reverse:      encode from the last token to the first
     """
     sources, targets = (word_embedding(count, size) for count in vocabularies)
     memory, query = (
         output_size(cell, jax.eval_shape(cell.init, jax.random.key(0)))
         for cell in (encoder, decoder)
     )
+    source_encoder = make_encoder(encoder, sources, step_dropout=word_dropout, reverse=reverse)
     score = attention(query, memory) if attention else None
-    options = {"feeding": feeding, "coverage": coverage}
+    cell, width = decoder, query
     if score:
-        cell = attention_decoder(decoder, score, memory, size, **options)
-    else:
-        cell = context_decoder(decoder, memory, context, size) if context else decoder
-    width = size if score or context else query
-    connect = bridge(encoder, decoder, memory)
+        options = {"feeding": feeding, "coverage": coverage}
+        cell, width = attention_decoder(decoder, score, memory, size, **options), size
+    elif context:
+        cell, width = context_decoder(decoder, memory, context, size), size
+    first_carry = bridge(encoder, decoder, memory)
+    readout = make_readout(width, size, vocabularies[1], tied)
 
     def init(key: jax.Array) -> Params:
         key_s, key_t, key_e, key_d, key_b, key_r = jax.random.split(key, 6)
+        source = source_encoder.init(key_s, key_e)
         return {
-            "source": sources.init(key_s),
+            "source": source["embedding"],
             "target": targets.init(key_t),
-            "encoder": encoder.init(key_e),
+            "encoder": source["cell"],
             "decoder": cell.init(key_d),
-            "bridge": connect.init(key_b),
-            "readout": init_readout(key_r, width, size if tied else vocabularies[1])
-            | {"bias": jnp.zeros((vocabularies[1],))},
+            "bridge": first_carry.init(key_b),
+            "readout": readout.init(key_r),
         }
 
-    def encode(params: Params, source: Padded, key: Any = None) -> Encoded:
-        key_w, key_c, key_m = split_optional(key, 3)
-        xs, mask = sources.apply(params["source"], source.values), jnp.asarray(source.mask)
-        xs = without_steps(xs, word_dropout, key_w)
-        ys, carry = unroll(encoder, params["encoder"], xs, mask=mask, reverse=reverse, key=key_c)
-        end = first(ys, mask) if reverse else final(ys, mask, carry)
-        begin = connect.apply(params["bridge"], end, carry)
-        if score is None:
-            own = params["decoder"]
-            return Encoded(summarised(own, end) if context else own, begin)
-        ys = noisy(ys, dropout, key_m)
-        values = jnp.moveaxis(ys, 0, 1)
-        bound = bind(score, params["decoder"], values, jnp.moveaxis(mask, 0, 1))
-        return Encoded(bound, cell.start(bound, xs.shape[1:-1])._replace(cell=begin))
+    def encode(params: Params, source: Padded, key: Any = None) -> EncodedSource:
+        key_w, key_c, key_m = split_optional_key(key, 3)
+        encoder_params = {"embedding": params["source"], "cell": params["encoder"]}
+        output = source_encoder.apply(encoder_params, source, key_w, key_c)
+        end = final_output(output, reverse)
+        carry = first_carry.apply(params["bridge"], end, output.carry)
+        if score:
+            values = jnp.moveaxis(drop_features(output.outputs, dropout, key_m), 0, 1)
+            mask = jnp.moveaxis(output.mask, 0, 1)
+            attending = attach_source(score, params["decoder"], values, mask)
+            start = cell.start(attending, mask.shape[:1])
+            return EncodedSource(attending, start._replace(cell=carry))
+        if context:
+            return EncodedSource(attach_context(params["decoder"], end), carry)
+        return EncodedSource(params["decoder"], carry)
 
-    def readout(params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B V"]:
-        if "w" in params["readout"]:
-            hidden = dot(hidden, params["readout"]["w"])
-        logits = dot(hidden, params["target"]["embedding"].T) if tied else hidden
-        return logits + rows(params["readout"]["bias"], logits)
+    def logits_of(params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B V"]:
+        return readout.apply(params["readout"], hidden, params["target"]["embedding"])
 
     def step(
         params: Params, decoder: Params, carry: Carry, token: Int[Array, "*B"]
     ) -> tuple[Carry, Float[Array, "*B V"]]:
         carry, hidden = cell.step(decoder, carry, targets.apply(params["target"], token))
-        return carry, readout(params, hidden)
+        return carry, logits_of(params, hidden)
 
-    def run(
+    def unroll_targets(
         params: Params,
-        encoded: Encoded,
+        encoded: EncodedSource,
         tokens: Int[Array, "T *B"],
         mask: Bool[Array, "T *B"] | None = None,
         key: Any = None,
     ) -> Float[Array, "T *B V"]:
-        key_w, key_c, key_r = split_optional(key, 3)
-        xs = without_steps(targets.apply(params["target"], tokens), word_dropout, key_w)
+        key_w, key_c, key_r = split_optional_key(key, 3)
+        xs = drop_steps(targets.apply(params["target"], tokens), word_dropout, key_w)
         ys, _ = unroll(cell, encoded.decoder, xs, encoded.carry, mask=mask, key=key_c)
-        return readout(params, noisy(ys, dropout, key_r))
+        return logits_of(params, drop_features(ys, dropout, key_r))
 
     def align(
-        params: Params, encoded: Encoded, tokens: Int[Array, "T *B"]
+        params: Params, encoded: EncodedSource, tokens: Int[Array, "T *B"]
     ) -> Float[Array, "T *B S"]:
         xs = targets.apply(params["target"], tokens)
-        _, states = carries(cell, encoded.decoder, xs, encoded.carry)
-        return jnp.diff(states.covered, axis=0, prepend=encoded.carry.covered[None])
+        _, states = unroll_carries(cell, encoded.decoder, xs, encoded.carry)
+        return jnp.diff(states.coverage, axis=0, prepend=encoded.carry.coverage[None])
 
-    return EncoderDecoder(init, encode, step, run, align if score else None)
-
-
-def configured(
-    config: EncoderDecoderConfig, vocabularies: tuple[int, int], hyper: dict[str, Any]
-) -> EncoderDecoder:
-    """The model that a config asks for; ``hyper`` may hold its rates, which are zero without."""
-    rate, size, attends = hyper.get("dropout", 0.0), config.embedding, config.attention != "none"
-    shape = {"hidden": config.hidden, "layers": config.layers, "drop": rate}
-    context = config.hidden if config.context and not attends else 0
-    fed = size if config.feeding and attends else context
-    return encoder_decoder(
-        recurrent_layers(config.cell, size, both_ways=config.bidirectional, **shape),
-        recurrent_layers(config.cell, size + fed, **shape),
-        size,
-        vocabularies,
-        attention=partial(ATTENTIONS[config.attention], units=config.score) if attends else None,
-        feeding=config.feeding,
-        coverage=config.coverage,
-        context=context,
-        tied=config.tied,
-        dropout=rate,
-        word_dropout=hyper.get("word_dropout", 0.0),
-        reverse=config.reverse,
-    )
+    return EncoderDecoder(init, encode, step, unroll_targets, align if score else None)
 
 
-def noisy(ys: Float[Array, "*B H"], rate: Rate, key: Any) -> Float[Array, "*B H"]:
-    """Dropout, where there is a key."""
-    return ys if key is None else dropped(keep_mask(key, rate, ys.shape), ys)
+def final_output(output: EncoderOutput, reverse: bool) -> Float[Array, "B H"]:
+    """Return the output at the step at which the encoder ends."""
+    if reverse:
+        return pool_first(output.outputs, output.mask)
+    return pool_final(output.outputs, output.mask, output.carry)
 
 
-def init_readout(key: jax.Array, width: int, size: int) -> Params:
-    """A matrix to ``size``; none where the width is that already."""
-    return {} if width == size else {"w": glorot(key, (width, size))}
-
-
-class Bridge(NamedTuple):
-    """From where the encoder ended to where the decoder begins.
-
-    init:  ``(key) -> params``
-    apply: ``(params, end [*B, M], carry) -> carry``
-    """
-
-    init: Callable[[jax.Array], Params]
-    apply: Callable[[Params, Array, Carry], Carry]
-
-
-def bridge(encoder: Cell, decoder: Cell, width: int) -> Bridge:
-    """The encoder's carry itself where it fits, else ``tanh(V m + c)`` for each part of one."""
-    ends, begins = start_shapes(encoder), start_shapes(decoder)
-    if ends == begins:
-        return Bridge(lambda key: {}, lambda params, end, carry: carry)
-    leaves, tree = jax.tree.flatten(begins)
-    sizes = [leaf.shape[-1] for leaf in leaves]
-
-    def init(key: jax.Array) -> Params:
-        return {"w": glorot(key, (width, sum(sizes))), "b": jnp.zeros((sum(sizes),))}
-
-    def apply(params: Params, end: Array, carry: Carry) -> Carry:
-        states = jnp.tanh(affine(end, params["w"], params["b"]))
-        splits = [sum(sizes[:place]) for place in range(1, len(sizes))]
-        parts = zip(jnp.split(states, splits, axis=-1), leaves, strict=True)
-        return jax.tree.unflatten(tree, [part.astype(leaf.dtype) for part, leaf in parts])
-
-    return Bridge(init, apply)
-
-
-def start_shapes(cell: Cell) -> Any:
-    """What a carry of this cell looks like."""
-    return jax.eval_shape(lambda key: cell.start(cell.init(key), ()), jax.random.key(0))
+def drop_features(ys: Float[Array, "*B H"], rate: Rate, key: Any) -> Float[Array, "*B H"]:
+    """Apply dropout; without a key return the features unchanged."""
+    return ys if key is None else apply_mask(dropout_mask(key, rate, ys.shape), ys)

@@ -1,13 +1,13 @@
-"""How arrays lie on several devices; what follows from it is the compiler's business.
+"""Device meshes and shardings.
 
-=============  ==========================================================================
-mesh axis      what is spread over it
-=============  ==========================================================================
-``population`` the members of a sweep
-``data``       the rows of a batch; gradients are averaged by the compiler
-=============  ==========================================================================
+==============  =====================================================================
+mesh axis       what is sharded over it
+==============  =====================================================================
+``population``  the members of a sweep
+``data``        the rows of a batch; the compiler averages the gradients
+==============  =====================================================================
 
-The same program on any number of devices gives the same losses, to rounding.
+The same program gives the same losses on any number of devices, up to rounding.
 """
 
 import math
@@ -19,28 +19,30 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from seqmodels.data.batching import Batches
 from seqmodels.types import PyTree
 
 
-def data_mesh(batches: Any) -> Mesh | None:
-    """Devices on the ``data`` axis; None where one is enough, or the batch axis is not told.
+def data_mesh(batches: Batches) -> Mesh | None:
+    """Return a mesh over the ``data`` axis, or None to use a single device.
 
-    One host takes as many of its devices as divide the rows of the first batch; several take all.
+    A single host uses as many devices as divide the rows of the first batch; several hosts use
+    all. Batches without a ``batch_axis`` are not sharded.
     """
     count = jax.device_count()
-    if count == 1 or _batch_axis(batches) is None:
+    if count == 1 or batches.batch_axis is None:
         return None
-    if jax.process_count() == 1 and hasattr(batches, "rows"):
+    if jax.process_count() == 1 and batches.rows is not None:
         count = math.gcd(count, batches.rows(0))
     return None if count == 1 else _mesh(1, count)
 
 
-def population_mesh(members: int, batches: Any) -> Mesh | None:
-    """As many devices on the ``population`` axis as divide the members, the rest for ``data``."""
-    spread = math.gcd(members, jax.device_count())
-    alone = _batch_axis(batches) is None and jax.process_count() == 1
-    rows = 1 if alone else jax.device_count() // spread
-    return None if jax.device_count() == 1 else _mesh(spread, rows)
+def population_mesh(members: int, batches: Batches) -> Mesh | None:
+    """Return a mesh with as many devices on ``population`` as divide the members."""
+    shards = math.gcd(members, jax.device_count())
+    alone = batches.batch_axis is None and jax.process_count() == 1
+    rows = 1 if alone else jax.device_count() // shards
+    return None if jax.device_count() == 1 else _mesh(shards, rows)
 
 
 def _mesh(members: int, rows: int) -> Mesh:
@@ -48,12 +50,8 @@ def _mesh(members: int, rows: int) -> Mesh:
     return Mesh(devices.reshape(members, rows), ("population", "data"))
 
 
-def _batch_axis(batches: Any) -> PyTree:
-    return getattr(batches, "batch_axis", None)
-
-
 def own_rows(rows: int, mesh: Mesh | None) -> slice:
-    """The rows of a batch that lie on this host's devices; all, where they are not shared out."""
+    """Return the rows of a batch that lie on this host's devices; all if they are not sharded."""
     hosts = jax.process_count()
     if mesh is None or mesh.shape["population"] > 1 or rows % mesh.shape["data"]:
         return slice(0, rows)
@@ -64,9 +62,9 @@ def own_rows(rows: int, mesh: Mesh | None) -> slice:
 def place(
     chunk: PyTree, mesh: Mesh | None, batch_axis: PyTree = None, rows: int | None = None
 ) -> PyTree:
-    """Put a stacked chunk on the device, or its batch axis over the ``data`` axis of the mesh.
+    """Put a stacked chunk on the device, or shard its batch axis over the mesh's ``data`` axis.
 
-    The chunk holds whole batches, or with ``rows`` the ``own_rows`` of batches of that many.
+    The chunk holds whole batches, or with ``rows`` this host's ``own_rows`` of larger batches.
     """
     if mesh is None:
         return jax.device_put(chunk)
@@ -81,7 +79,7 @@ def place(
             mesh, PartitionSpec(*[None] * axis, "data") if divides else PartitionSpec()
         )
         if whole == shape[axis]:
-            return _lay(leaf, sharding)
+            return _place(leaf, sharding)
         shape[axis] = whole
         return jax.make_array_from_process_local_data(sharding, leaf, tuple(shape))
 
@@ -89,38 +87,38 @@ def place(
 
 
 def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
-    """The same on every device of the mesh; costs nothing where it is so already."""
+    """Replicate a pytree on every device of the mesh; free if it already is."""
     if mesh is None:
         return tree
-    return jax.tree.map(lambda leaf: _lay(leaf, NamedSharding(mesh, PartitionSpec())), tree)
+    return jax.tree.map(lambda leaf: _place(leaf, NamedSharding(mesh, PartitionSpec())), tree)
 
 
-def spread(tree: PyTree, mesh: Mesh | None) -> PyTree:
-    """The leading axis of every leaf over the ``population`` axis of the mesh."""
+def shard_members(tree: PyTree, mesh: Mesh | None) -> PyTree:
+    """Shard the leading axis of every leaf over the mesh's ``population`` axis."""
     if mesh is None:
         return tree
     sharding = NamedSharding(mesh, PartitionSpec("population"))
-    return jax.tree.map(lambda leaf: _lay(leaf, sharding), tree)
+    return jax.tree.map(lambda leaf: _place(leaf, sharding), tree)
 
 
-def _lay(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    """``device_put``, also onto devices of other hosts.
+def _place(leaf: Any, sharding: NamedSharding) -> jax.Array:
+    """Put an array on the devices of a sharding, also on devices of other hosts.
 
-    Of an array that all hosts have, each hands over only what its own devices are to hold.
-    Nothing is compared or waited for, since batches are laid out in the background.
+    Each host passes on only the part that its own devices hold. This runs in a background thread,
+    so it neither compares values nor waits for other hosts.
     """
     if jax.process_count() == 1:
         return jax.device_put(leaf, sharding)
     if isinstance(leaf, jax.Array):
         if not leaf.is_fully_addressable:
             same = leaf.sharding.is_equivalent_to(sharding, leaf.ndim)
-            return leaf if same else _moved(sharding)(leaf)
+            return leaf if same else _reshard(sharding)(leaf)
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(_lay(jax.random.key_data(leaf), sharding))
+            return jax.random.wrap_key_data(_place(jax.random.key_data(leaf), sharding))
     host = np.asarray(leaf)
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 
 @lru_cache
-def _moved(sharding: NamedSharding) -> Callable[[jax.Array], jax.Array]:
+def _reshard(sharding: NamedSharding) -> Callable[[jax.Array], jax.Array]:
     return jax.jit(lambda leaf: leaf, out_shardings=sharding)

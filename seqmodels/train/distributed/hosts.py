@@ -1,8 +1,8 @@
-"""Several hosts that train as one: who speaks and writes, and what all must agree on.
+"""Training on several hosts: initialization, and what the first host does for all.
 
-Every host runs the same command.  ``jax.distributed`` joins them; arrays then lie on the devices
-of all, each host gives its own devices their rows of a batch, orbax writes a checkpoint together,
-and the first host alone prints and writes the run's small files.
+Every host runs the same command. ``jax.distributed`` connects them. Arrays are then sharded over
+the devices of all hosts, each host makes its own rows of a batch, orbax writes checkpoints
+jointly, and only the first host prints and writes the run's small files.
 """
 
 import os
@@ -17,23 +17,23 @@ from seqmodels.errors import UserError
 
 @dataclass(frozen=True)
 class Hosts:
-    """How several hosts find each other; one host alone needs none of it."""
+    """Connection of several hosts; not needed on a single host."""
 
     coordinator: str | None = None
-    """ADDRESS:PORT of the first of several hosts, or 'auto' to ask the cluster's environment."""
+    """ADDRESS:PORT of the first host, or 'auto' to read the cluster's environment."""
 
     processes: int = 1
-    """Number of hosts; with --coordinator auto the environment tells."""
+    """Number of hosts; not needed with --coordinator auto."""
 
     process: int = 0
-    """This host's number, from 0; with --coordinator auto the environment tells."""
+    """Index of this host, from 0; not needed with --coordinator auto."""
 
     host_timeout: int = 100
-    """Seconds without a sign of life after which a host counts as lost and all others stop."""
+    """Seconds without a heartbeat after which a host counts as lost and all others stop."""
 
 
-def join(hosts: Hosts) -> None:
-    """Join the other hosts; all but the first fall silent."""
+def connect(hosts: Hosts) -> None:
+    """Connect to the other hosts, and silence stdout on all but the first."""
     if hosts.coordinator is None:
         return
     import jax
@@ -50,20 +50,20 @@ def join(hosts: Hosts) -> None:
         )
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"--coordinator {hosts.coordinator}: cannot join ({reason})") from error
-    if not is_first():
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (open as long as the process)
+        raise UserError(f"--coordinator {hosts.coordinator}: cannot connect ({reason})") from error
+    if not is_first_host():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (open for the life of the process)
 
 
-def is_first() -> bool:
-    """Whether this host is the one that writes; also where there is only one."""
+def is_first_host() -> bool:
+    """Return whether this is the first host, or the only one."""
     import jax
 
     return jax.process_index() == 0
 
 
-def agree(text: str) -> str:
-    """The first host's text, on all hosts."""
+def broadcast_text(text: str) -> str:
+    """Return the first host's text on all hosts."""
     import jax
 
     if jax.process_count() == 1:
@@ -74,12 +74,12 @@ def agree(text: str) -> str:
     letters = np.zeros(4096, np.uint8)
     encoded = np.frombuffer(text.encode(), np.uint8)
     letters[: len(encoded)] = encoded
-    told = multihost_utils.broadcast_one_to_all(letters)
-    return bytes(told).rstrip(b"\0").decode()
+    received = multihost_utils.broadcast_one_to_all(letters)
+    return bytes(received).rstrip(b"\0").decode()
 
 
-def heard(number: int | None) -> int | None:
-    """A signal that any host has received, so that all of them stop after the same step."""
+def any_host_signal(number: int | None) -> int | None:
+    """Return a signal that any host has received, so that all stop after the same step."""
     import jax
 
     if jax.process_count() == 1:
@@ -90,12 +90,12 @@ def heard(number: int | None) -> int | None:
     return int(multihost_utils.process_allgather(np.int32(number or 0)).max()) or None
 
 
-def by_first(write: Callable[..., None]) -> Callable[..., None]:
-    """Only the first host writes; the others may read what it wrote."""
+def on_first_host(write: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a function that only the first host calls; the others may read what it wrote."""
 
     @wraps(write)
     def guarded(*arguments: Any, **named: Any) -> None:
-        if is_first():
+        if is_first_host():
             write(*arguments, **named)
 
     return guarded

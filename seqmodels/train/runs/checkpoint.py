@@ -1,4 +1,4 @@
-"""Checkpoints with orbax: atomic, asynchronous, the last few and the best, sealed by checksums."""
+"""Checkpoints with orbax: atomic, asynchronous, verified by checksums."""
 
 import hashlib
 import json
@@ -17,89 +17,93 @@ from seqmodels.errors import UserError
 from seqmodels.train.state import TrainState
 from seqmodels.types import Params, PyTree
 
-SEAL = "seal.json"
+MANIFEST = "manifest.json"
+OLD_MANIFEST = "seal.json"  # of version 0.1
 
-Say = Callable[[str], Any]
+Print = Callable[[str], Any]
 
 _copy = jax.jit(partial(jax.tree.map, jnp.copy))
 
 
 class Checkpoints:
-    """The checkpoints of one run, in ``directory/<step>``.
+    """The checkpoints of one run, in ``directory/<step>``: the last few and the best.
 
-    orbax commits a checkpoint by renaming its directory; then we write the seal: the headline
-    value, shapes of all arrays, a checksum of every file.  The seal comes last and goes first, so
-    a checkpoint that was interrupted on the way in or out has none, and one damaged later does
-    not match its own.
+    orbax commits a checkpoint by renaming its directory. Then the manifest is written, with the
+    headline value, the shapes of all arrays and a checksum of every file. The manifest is written
+    last and deleted first, so an interrupted checkpoint has none, and a damaged one does not match
+    its own.
     """
 
-    def __init__(self, directory: Path | str, keep: int = 2, say: Say = print):
+    def __init__(self, directory: Path | str, keep: int = 2, report: Print = print):
         self.directory = Path(directory).absolute()
-        self.keep, self.say = max(keep, 1), say
+        self.keep, self.report = max(keep, 1), report
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self.pending: Future | None = None
 
     def save(self, state: TrainState, value: float | None = None, step: int | None = None) -> None:
-        """Save in the background; ``value`` ranks the checkpoint, lower is better.
+        """Save in the background; ``value`` ranks the checkpoint (lower is better).
 
-        ``step`` must be told of a population, whose state has one for each member.
+        Give ``step`` for a population, whose state has one step per member.
         """
         self.wait()
         path = self.directory / str(int(state.step) if step is None else step)
-        # Copied, because the next chunk is given these very buffers to overwrite.
+        # Copied, because the next chunk overwrites these buffers.
         parts = _copy(_split(state))
-        seal = {"value": value, "arrays": _arrays(parts)}
+        manifest = {"value": value, "arrays": _arrays(parts)}
         response = ocp.save_checkpointables_async(path, parts, overwrite=True)
-        self.pending = self.worker.submit(self._finish, response, path, seal)
+        self.pending = self.worker.submit(self._finish, response, path, manifest)
 
     def wait(self) -> None:
-        """Return when the last save is on the disk."""
+        """Wait until the last save is on disk."""
         if self.pending is not None:
             self.pending.result()
             self.pending = None
 
-    def _finish(self, response: Any, path: Path, seal: dict[str, Any]) -> None:
+    def _finish(self, response: Any, path: Path, manifest: dict[str, Any]) -> None:
         response.result()
         if jax.process_index() == 0:
-            partial = path / (SEAL + ".partial")
-            partial.write_text(json.dumps({**seal, "files": dict(_checksums(path))}, indent=1))
-            partial.rename(path / SEAL)
+            partial = path / (MANIFEST + ".partial")
+            partial.write_text(json.dumps({**manifest, "files": dict(_checksums(path))}, indent=1))
+            partial.rename(path / MANIFEST)
             self._prune()
 
     def _prune(self) -> None:
         steps = self.steps()
         for step in set(steps) - {*steps[-self.keep :], self.best()}:
-            (self.directory / str(step) / SEAL).unlink()
+            _manifest_file(self.directory / str(step)).unlink()
             shutil.rmtree(self.directory / str(step))
 
     def steps(self) -> list[int]:
-        """Steps with a seal, oldest first."""
-        return sorted(int(seal.parent.name) for seal in self.directory.glob(f"*/{SEAL}"))
+        """Return the steps of all checkpoints with a manifest, oldest first."""
+        return sorted(step for step in self._candidates() if self._has_manifest(step))
+
+    def _has_manifest(self, step: int) -> bool:
+        return _manifest_file(self.directory / str(step)).is_file()
 
     def best(self) -> int | None:
-        """Step of the lowest value; the last step where nothing was evaluated."""
+        """Return the step of the lowest value, or the last step if nothing was evaluated."""
         steps = self.steps()
-        values = [(_seal(self.directory / str(step)).get("value"), step) for step in steps]
+        values = [(_manifest(self.directory / str(step)).get("value"), step) for step in steps]
         ranked = [(value, step) for value, step in values if value is not None]
         return min(ranked)[1] if ranked else max(steps, default=None)
 
     def last_path(self) -> Path | None:
-        """The newest checkpoint that is whole."""
+        """Return the path of the newest undamaged checkpoint."""
         self.wait()
-        whole = [step for step in reversed(self.steps()) if not self.damage(step)]
-        return self.directory / str(whole[0]) if whole else None
+        intact = [step for step in reversed(self.steps()) if not self.damage(step)]
+        return self.directory / str(intact[0]) if intact else None
 
     def damage(self, step: int) -> str | None:
-        """What is wrong with a checkpoint, None if it is whole."""
+        """Return what is wrong with a checkpoint, or None if it is undamaged."""
         path = self.directory / str(step)
-        expected, found = _seal(path).get("files"), dict(_checksums(path))
+        expected, found = _manifest(path).get("files"), dict(_checksums(path))
         if expected is None:
-            return "it was not completely written"
+            return "it is incomplete"
         wrong = [name for name in expected if expected[name] != found.get(name)]
         return f"{wrong[0]} is missing or damaged" if wrong else None
 
     def restore(self, abstract: Callable[[int], TrainState]) -> TrainState:
-        """The newest whole state; ``abstract(step)`` tells its shapes and dtypes."""
+        """Load the newest undamaged state; ``abstract(step)`` gives its shapes and dtypes."""
 
         def load(path: Path) -> TrainState:
             return _join(_load(path, jax.eval_shape(_split, abstract(int(path.name)))))
@@ -107,7 +111,7 @@ class Checkpoints:
         return self._first(self._candidates(), load)
 
     def restore_params(self, abstract: Params, step: int | None = None) -> tuple[Params, int]:
-        """Weights for evaluation and their step: of the best whole checkpoint, or of ``step``."""
+        """Load the weights of the best undamaged checkpoint, or of ``step``, and its step."""
 
         def load(path: Path) -> tuple[Params, int]:
             part = "average" if (path / "average").exists() else "params"
@@ -126,26 +130,31 @@ class Checkpoints:
             damage = self.damage(step)
             if damage is None:
                 return load(self.directory / str(step))
-            self.say(f"checkpoint {self.directory / str(step)} is skipped: {damage}")
-        raise UserError(f"no whole checkpoint in {self.directory}: train the run again")
+            self.report(f"skipping checkpoint {self.directory / str(step)}: {damage}")
+        raise UserError(f"no undamaged checkpoint in {self.directory}; train the run again")
 
 
-def _seal(path: Path) -> dict[str, Any]:
+def _manifest_file(path: Path) -> Path:
+    old = path / OLD_MANIFEST
+    return old if old.is_file() else path / MANIFEST
+
+
+def _manifest(path: Path) -> dict[str, Any]:
     try:
-        return json.loads((path / SEAL).read_text())
+        return json.loads(_manifest_file(path).read_text())
     except (OSError, ValueError):
         return {}
 
 
 def _checksums(path: Path) -> Iterator[tuple[str, str]]:
     for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith(SEAL):
+        if file.is_file() and not file.name.startswith((MANIFEST, OLD_MANIFEST)):
             with file.open("rb") as stream:
                 yield str(file.relative_to(path)), hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _split(state: TrainState) -> dict[str, PyTree]:
-    """Parts that can be read one without the other."""
+    """Split a state into parts that can be read separately."""
     rest = state._replace(params=(), average=(), key=jax.random.key_data(state.key))
     parts = {"params": state.params, "average": state.average, "rest": rest}
     return {name: part for name, part in parts.items() if jax.tree.leaves(part)}
@@ -158,7 +167,7 @@ def _join(parts: dict[str, PyTree]) -> TrainState:
 
 
 def _load(path: Path, abstract: dict[str, PyTree]) -> dict[str, PyTree]:
-    """Read parts onto this process's first device, whatever device they were saved from."""
+    """Load parts onto this process's first device."""
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), abstract
@@ -168,14 +177,14 @@ def _load(path: Path, abstract: dict[str, PyTree]) -> dict[str, PyTree]:
 
 
 def _arrays(parts: dict[str, PyTree]) -> dict[str, str]:
-    """Name of every array with its dtype and shape."""
+    """Return dtype and shape of every array by name."""
     leaves = jax.tree_util.tree_leaves_with_path(parts)
     return {jax.tree_util.keystr(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
 
 
 def _check_fit(path: Path, abstract: dict[str, PyTree]) -> None:
-    """Compare shapes before orbax reads, so that the message can name what differs."""
-    saved, wanted = _seal(path)["arrays"], _arrays(abstract)
+    """Compare shapes before orbax reads, so that the message can name the difference."""
+    saved, wanted = _manifest(path)["arrays"], _arrays(abstract)
     saved = {name: text for name, text in saved.items() if name.startswith(_prefixes(abstract))}
     for name in sorted(saved.keys() | wanted.keys()):
         if saved.get(name) != wanted.get(name):

@@ -1,7 +1,7 @@
-"""A run on the disk: ``runs/<experiment>/<name>/`` alone is enough to evaluate, sample or go on.
+"""A run on disk: ``runs/<experiment>/<name>/`` is enough to evaluate, sample and resume.
 
-config.json       experiment and config          metrics.jsonl  a record a line
-extras.json       vocabulary and the like        checkpoints/   see checkpoint.py
+config.json       experiment, recipe, config     metrics.jsonl  one record per line
+metadata.json     vocabulary, classes, scales    checkpoints/   see checkpoint.py
 environment.json  versions, device, git commit   curves.png     drawn at the end
 """
 
@@ -10,45 +10,50 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqmodels.errors import UserError
-from seqmodels.train.distributed.hosts import by_first
+from seqmodels.train.config import config_values, with_values
+from seqmodels.train.distributed.hosts import on_first_host
+from seqmodels.train.runs import old_format
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from seqmodels.train.experiment import Experiment
+
+C = TypeVar("C")
 PACKAGES = ("seqmodels", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 class RunDirectory:
-    """Paths and small files of one run; ``checkpoints`` are orbax's business."""
+    """Paths and small files of one run; orbax writes the checkpoints."""
 
     def __init__(self, path: Path | str):
         self.path = Path(path).absolute()
         self.config_file = self.path / "config.json"
-        self.extras_file = self.path / "extras.json"
+        self.metadata_file = self.path / "metadata.json"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.checkpoints = self.path / "checkpoints"
 
     @classmethod
-    def open(cls, path: Path | str, experiment: str) -> "RunDirectory":
-        """An existing run of this experiment."""
+    def open(cls, path: Path | str, experiment: "Experiment | None" = None) -> "RunDirectory":
+        """Open an existing run, of ``experiment`` if one is given."""
         run = cls(path)
         if not run.config_file.is_file():
-            raise UserError(f"{path} is no run: give a directory such as runs/{experiment}/001")
-        found = _read_json(run.config_file).get("experiment")
-        if found != experiment:
-            raise UserError(f"{path} is a run of {found}: use python -m experiments.{found}")
+            name = experiment.name if experiment else "sentiment"
+            raise UserError(f"{path} is not a run directory; expected for instance runs/{name}/001")
+        if experiment is not None and run.experiment_name() != experiment.name:
+            module = run.experiment_module().removesuffix(".experiment")
+            raise UserError(f"{path} is a run of {run.experiment_name()}; use python -m {module}")
         return run
 
     @classmethod
     def choose(
         cls, root: str, experiment: str, name: str | None, overwrite: bool
     ) -> "RunDirectory":
-        """A place for a new run; a name that is taken needs ``--overwrite``."""
+        """Choose the directory of a new run: the next free number, or ``name``."""
         parent = Path(root) / experiment
         if name is None:
             taken = [int(path.name) for path in parent.glob("*") if path.name.isdigit()]
@@ -56,64 +61,103 @@ class RunDirectory:
         run = cls(parent / name)
         if run.path.exists() and not (overwrite and run.config_file.is_file()):
             raise UserError(
-                f"{parent / name} exists: go on with --resume {parent / name}, replace it with "
-                "--overwrite, or choose another --name"
+                f"{parent / name} exists: continue it with --resume {parent / name}, replace it "
+                "with --overwrite, or choose another --name"
             )
         return run
 
-    @by_first
-    def create(self, experiment: str, config: Any, extras: dict[str, Any]) -> None:
-        """Begin the run, in place of one that was to be overwritten."""
+    @on_first_host
+    def create(
+        self, experiment: "Experiment", config: Any, metadata: dict[str, Any], recipe: str | None
+    ) -> None:
+        """Create the run, replacing one that is to be overwritten."""
         if self.path.exists():
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True)
-        self.write_config(experiment, config)
-        _write_json(self.extras_file, extras)
+        self.write_config(experiment, config, recipe)
+        _write_json(self.metadata_file, metadata)
         _write_json(self.environment_file, environment())
 
-    @by_first
-    def write_config(self, experiment: str, config: Any) -> None:
-        _write_json(self.config_file, {"experiment": experiment, "config": asdict(config)})
+    @on_first_host
+    def write_config(self, experiment: "Experiment", config: Any, recipe: str | None) -> None:
+        """Write config.json."""
+        content = {
+            "experiment": experiment.name,
+            "module": experiment.module,
+            "recipe": recipe,
+            "config": config_values(config),
+        }
+        _write_json(self.config_file, content)
 
-    def config(self, kind: type[Config]) -> Config:
-        """The run's config; a field that the run's version did not have takes its default."""
-        values = _read_json(self.config_file).get("config", {})
-        return read_config(kind, values, str(self.config_file))
+    def content(self) -> dict[str, Any]:
+        """Read config.json."""
+        return old_format.upgrade(_read_json(self.config_file))
 
-    def extras(self) -> dict[str, Any]:
-        return _read_json(self.extras_file)
+    def experiment_name(self) -> str:
+        """Return the name of the run's experiment."""
+        return self.content().get("experiment", "unknown")
 
-    @by_first
+    def experiment_module(self) -> str:
+        """Return the module that defines the run's experiment."""
+        return self.content().get("module", "unknown")
+
+    def check_resumable(self) -> None:
+        """Raise ``UserError`` if this version cannot resume the run."""
+        if old_format.is_old(_read_json(self.config_file)):
+            raise UserError(
+                f"{self.path} was made by seqmodels 0.1: it can be evaluated but not resumed"
+            )
+
+    def recipe(self) -> str | None:
+        """Return the name of the recipe that the run follows, if any."""
+        return self.content().get("recipe")
+
+    def config(self, kind: type[C]) -> C:
+        """Read the run's config; fields that are absent take their defaults."""
+        return read_config(kind, self.content().get("config", {}), str(self.config_file))
+
+    def metadata(self) -> dict[str, Any]:
+        """Read what the model needs to know about the data."""
+        return _read_json(old_format.metadata_file(self.metadata_file))
+
+    @on_first_host
     def log(self, record: dict[str, Any]) -> None:
         """Append a record to metrics.jsonl."""
         with self.metrics_file.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
+        """Read all records."""
         if not self.metrics_file.exists():
             return []
         return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
 
-    @by_first
+    @on_first_host
     def rewind(self, step: int) -> None:
-        """Forget what was logged after ``step``, a half-written last line included."""
+        """Remove records after ``step`` and an incomplete last line."""
         lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         self.metrics_file.write_text("".join(line + "\n" for line in kept))
 
+    def display_path(self) -> str:
+        """Return the path as a person would type it."""
+        try:
+            return str(self.path.relative_to(Path.cwd()))
+        except ValueError:
+            return str(self.path)
 
-def read_config(kind: type[Config], values: dict[str, Any], where: str) -> Config:
-    """A config from JSON: no field but those of ``kind``, each of the type that its default has."""
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    wrong = [f"unknown {name}" for name in sorted(values.keys() - names)]
+
+def read_config(kind: type[C], values: dict[str, Any], where: str) -> C:
+    """Convert JSON to a config, checking names and types of the fields against the defaults."""
     default = kind()
-    for name in sorted(names & values.keys()):
-        expected = getattr(default, name)
-        if not _fits(values[name], expected):
-            wrong.append(f"{name} must be {type(expected).__name__}, is {values[name]!r}")
+    expected = config_values(default)
+    wrong = [f"unknown {name}" for name in sorted(values.keys() - expected.keys())]
+    for name in sorted(expected.keys() & values.keys()):
+        if not _fits(values[name], expected[name]):
+            wrong.append(f"{name} must be {type(expected[name]).__name__}, is {values[name]!r}")
     if wrong:
         raise UserError(f"{where} does not fit this version of the experiment: {'; '.join(wrong)}")
-    return kind(**{name: _tuples(value) for name, value in values.items()})
+    return with_values(default, {name: _tuples(value) for name, value in values.items()})
 
 
 def _fits(value: Any, expected: Any) -> bool:
@@ -128,7 +172,7 @@ def _tuples(value: Any) -> Any:
 
 
 def environment() -> dict[str, Any]:
-    """What it takes to know where a number came from."""
+    """Return command, versions and device, for reproducing a number."""
     import jax
 
     return {
@@ -151,7 +195,7 @@ def _version(package: str) -> str | None:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that holds this file, ``+`` where it has changes; None elsewhere."""
+    """Return the commit of this checkout, with ``+`` if it has changes; None outside of one."""
 
     def git(*arguments: str) -> str:
         place = ["git", "-C", str(Path(__file__).parent)]
@@ -168,7 +212,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): the run is damaged") from error
+        raise UserError(f"{path} cannot be read ({error}); the run is damaged") from error
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a sweep shows: a table of its members, the same as CSV, and two rows of plots."""
+"""Results of a sweep: a printed table, a CSV file, and a figure."""
 
 import csv
 import math
@@ -10,24 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from seqmodels.train.config import Metric
+from seqmodels.train.records import Record
 from seqmodels.train.sweep.points import Point
-
-Record = dict[str, Any]
 
 
 class Row(NamedTuple):
-    """One member: its numbers, its best and last evaluation, and what became of it."""
+    """One member: its point, its best and last evaluation, and its status."""
 
     member: int
     point: Point
     best: float
     step: int
     last: float
-    fate: str
+    status: str
 
 
 def leaderboard(points: Sequence[Point], records: Sequence[Record], metric: Metric) -> list[Row]:
-    """All members, the best first, from what was logged alone."""
+    """Return all members, best first, from the records."""
     rows = [_row(member, point, records, metric) for member, point in enumerate(points)]
     return sorted(rows, key=lambda row: (math.isnan(row.best), metric.signed(row.best)))
 
@@ -40,45 +39,45 @@ def _row(member: int, point: Point, records: Sequence[Record], metric: Metric) -
     ends = [record for record in own if record["split"] in ("diverged", "dropped")]
     copies = [record for record in own if record["split"] == "copied"]
     steps = [record["step"] for record in own]
-    fate = (
+    status = (
         f"{ends[-1]['split']} at {ends[-1]['step']}"
         if ends
         else f"trained to {max(steps, default=0)}"
     )
     if copies:
-        fate += "".join(f", from {copy['parent']} at {copy['step']}" for copy in copies)
+        status += "".join(f", from {copy['parent']} at {copy['step']}" for copy in copies)
     return Row(
         member,
         point,
         best[metric.name] if best else math.nan,
         best["step"] if best else 0,
         dev[-1][metric.name] if dev else math.nan,
-        fate,
+        status,
     )
 
 
-def show(
-    rows: Sequence[Row], metric: Metric, shown: int = 20, console: Console | None = None
+def print_rows(
+    rows: Sequence[Row], metric: Metric, count: int = 20, console: Console | None = None
 ) -> None:
-    """Print the best of the table."""
+    """Print the best rows."""
     names = _names(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("rank", "member", *names, f"best {metric.name}", "step", "last", "fate"):
-        table.add_column(title, justify="left" if title == "fate" else "right", no_wrap=True)
-    for rank, row in enumerate(rows[:shown], 1):
-        numbers = [f"{row.best:.4f}", str(row.step), f"{row.last:.4f}", row.fate]
+    for title in ("rank", "member", *names, f"best {metric.name}", "step", "last", "status"):
+        table.add_column(title, justify="left" if title == "status" else "right", no_wrap=True)
+    for rank, row in enumerate(rows[:count], 1):
+        numbers = [f"{row.best:.4f}", str(row.step), f"{row.last:.4f}", row.status]
         point = [_short(row.point.get(name)) for name in names]
         table.add_row(str(rank), str(row.member), *point, *numbers)
     console = console or Console()
     if not console.is_terminal:
-        console.width = 160  # a file has room for every column
+        console.width = 160  # room for every column in a file
     console.print(table)
-    if len(rows) > shown:
-        console.print(f"... and {len(rows) - shown} more")
+    if len(rows) > count:
+        console.print(f"... and {len(rows) - count} more")
 
 
 def write_csv(rows: Sequence[Row], metric: Metric, path: Path) -> None:
-    """The whole table, best first."""
+    """Write all rows, best first."""
     names = _names(rows)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -89,12 +88,12 @@ def write_csv(rows: Sequence[Row], metric: Metric, path: Path) -> None:
             f"best_{metric.name}",
             "step",
             f"last_{metric.name}",
-            "fate",
+            "status",
         )
         writer.writerow(head)
         for rank, row in enumerate(rows, 1):
             point = [row.point.get(name) for name in names]
-            writer.writerow([rank, row.member, *point, row.best, row.step, row.last, row.fate])
+            writer.writerow([rank, row.member, *point, row.best, row.step, row.last, row.status])
 
 
 def draw_sweep(
@@ -104,14 +103,14 @@ def draw_sweep(
     baseline: float | None,
     path: Path,
 ) -> None:
-    """Every member's curve, and its best value against each swept flag."""
+    """Save the figure of ``sweep_figure``."""
     sweep_figure(rows, records, metric, baseline).savefig(path, dpi=120)
 
 
 def sweep_figure(
     rows: Sequence[Row], records: Sequence[Record], metric: Metric, baseline: float | None = None
 ):
-    """Above all curves on the dev split, below the best value against each swept flag."""
+    """Draw all dev curves above, and the best value against each swept flag below."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
@@ -125,7 +124,7 @@ def sweep_figure(
         color = colormaps["viridis"](rank / max(len(rows) - 1, 1))
         if points:
             curves.plot(*zip(*points, strict=True), "o-", color=color, markersize=2, linewidth=1)
-    curves.set(xlabel="step", ylabel=f"dev {metric.name} (dark: the best members)")
+    curves.set(xlabel="step", ylabel=f"dev {metric.name} (dark: best members)")
     if baseline is not None:
         curves.axhline(baseline, color="grey", linestyle=":")
     for column, name in enumerate(names):

@@ -1,8 +1,7 @@
-"""A population: one ``TrainState`` whose every leaf has a leading axis, one entry for each member.
+"""Populations: a ``TrainState`` whose leaves have a leading axis of members.
 
-Pure functions; what runs is the trainer's own ``train_chunk`` under ``vmap`` or ``lax.map``.  A
-member that diverges is frozen: its state stays, its step with it, so that it is known by a step
-behind the population's.
+These are pure functions around the trainer's own ``train_chunk``, under ``vmap`` or ``lax.map``. A
+member that diverges is frozen: its state and its step no longer change, so its step falls behind.
 """
 
 from collections.abc import Callable
@@ -13,17 +12,16 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from seqmodels.train.config import OptimizerConfig
-from seqmodels.train.state import TrainState, init_state, train_chunk
+from seqmodels.train.state import ChunkOutput, TrainState, init_state, train_chunk
 from seqmodels.types import Array, Bool, Int, Key, PyTree, Task
 
-Over = Callable[[Callable], Callable]  # f(member, shared) -> the same of all members
+Lift = Callable[[Callable], Callable]  # f(member, shared) -> f(members, shared)
 
 
-def over(slice: int, mesh: Mesh | None = None) -> Over:
-    """Lift ``f(member, shared)`` to all members, ``slice`` of them at the same time.
+def lift_over_members(slice: int, mesh: Mesh | None = None) -> Lift:
+    """Lift ``f(member, shared)`` to all members, ``slice`` of them at a time.
 
-    With a mesh the members are spread over its ``population`` axis, and each device goes through
-    its own.
+    With a mesh, the members are sharded over its ``population`` axis.
     """
 
     def lift(function: Callable) -> Callable:
@@ -31,17 +29,17 @@ def over(slice: int, mesh: Mesh | None = None) -> Over:
             one = partial(_swapped, function, shared)
             if slice >= jax.tree.leaves(members)[0].shape[0]:
                 return jax.vmap(one)(members)
-            # A vmap over one would still make batched matmuls, which XLA runs slower on CPU.
+            # vmap over a single member would still batch the matmuls, which is slower on a CPU.
             return jax.lax.map(one, members, batch_size=None if slice == 1 else slice)
 
         if mesh is None:
             return all_members
-        spread, same = PartitionSpec("population"), PartitionSpec()
+        sharded, same = PartitionSpec("population"), PartitionSpec()
         return jax.shard_map(
             all_members,
             mesh=mesh,
-            in_specs=(spread, same),
-            out_specs=spread,
+            in_specs=(sharded, same),
+            out_specs=sharded,
             axis_names={"population"},
             check_vma=False,
         )
@@ -56,23 +54,23 @@ def _swapped(function: Callable, shared: PyTree, member: PyTree) -> PyTree:
 def init_population(
     task: Task,
     config: OptimizerConfig,
-    hyper: dict[str, Array],
+    rates: dict[str, Array],
     keys: Key[Array, "members"],
     batch: PyTree,
 ) -> TrainState:
-    """The states of all members before the first step."""
-    return jax.vmap(lambda values, key: init_state(task, config, values, key, batch))(hyper, keys)
+    """Return the states of all members before the first step."""
+    return jax.vmap(lambda values, key: init_state(task, config, values, key, batch))(rates, keys)
 
 
-def population_task(task: Task, lift: Over, orders: bool = False) -> Task:
-    """The task of all members: what it starts and measures has a leading axis of members.
+def population_task(task: Task, lift: Lift, orders: bool = False) -> Task:
+    """Return the task with a leading axis of members on its memory and metrics.
 
-    With ``orders`` a batch has a leading axis of data orders; all have the same shapes.
+    With ``orders``, batches have a leading axis of data orders of the same shapes.
     """
 
-    def measure(params: PyTree, hyper: PyTree, memory: PyTree, batch: PyTree):
+    def measure(params: PyTree, rates: PyTree, memory: PyTree, batch: PyTree):
         one = lift(lambda member, batch: task.measure(*member, batch))
-        return one((params, hyper, memory), batch)
+        return one((params, rates, memory), batch)
 
     def memory(params: PyTree, batch: PyTree) -> PyTree:
         first = jax.tree.map(lambda leaf: leaf[0], batch) if orders else batch
@@ -82,12 +80,12 @@ def population_task(task: Task, lift: Over, orders: bool = False) -> Task:
 
 
 def population_chunk(
-    task: Task, config: OptimizerConfig, lift: Over
-) -> Callable[..., tuple[TrainState, dict[str, PyTree]]]:
-    """``(population, slots, batches) -> (population, metrics)``; every metric is ``[members, K]``.
+    task: Task, config: OptimizerConfig, lift: Lift
+) -> Callable[..., tuple[TrainState, ChunkOutput]]:
+    """Return ``(population, slots, batches) -> (population, output)``, outputs ``[members, K]``.
 
-    Without slots (None) all members learn from the same batches; else a batch has a leading axis
-    of data orders, and ``slots[member]`` tells whose is whose.
+    If ``slots`` is None, all members learn from the same batches. Otherwise batches have a leading
+    axis of data orders, and ``slots[member]`` is the index of a member's order.
     """
     chunk = train_chunk(task, config)
 
@@ -95,10 +93,10 @@ def population_chunk(
         (state, slot), (step, batches) = one, shared
         if slot is not None:
             batches = jax.tree.map(lambda leaf: leaf[:, slot], batches)
-        new, metrics = chunk(state, batches)
-        finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+        new, output = chunk(state, batches)
+        finite = jnp.isfinite(output.info.loss) & jnp.isfinite(output.info.gradient_norm)
         alive = (state.step == step) & jnp.all(finite)
-        return jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, state), metrics
+        return jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, state), output
 
     def run(population: TrainState, slots: Int[Array, "members"] | None, batches: PyTree):
         return lift(member)((population, slots), (jnp.max(population.step), batches))
@@ -106,18 +104,27 @@ def population_chunk(
     return run
 
 
-def alive(population: TrainState) -> Bool[Array, "members"]:
-    """Members that have not diverged."""
+def is_alive(population: TrainState) -> Bool[Array, "members"]:
+    """Return which members have not diverged."""
     return population.step == jnp.max(population.step)
 
 
 @jax.jit
-def pick(population: TrainState, positions: Int[Array, "chosen"]) -> TrainState:
-    """Some of the members, any of them more than once."""
+def select_members(population: TrainState, positions: Int[Array, "chosen"]) -> TrainState:
+    """Return the members at these positions, which may repeat."""
     return jax.tree.map(lambda leaf: leaf[positions], population)
 
 
 def member_state(population: TrainState, position: int) -> TrainState:
-    """One member as the state of an ordinary run, on this process's first device."""
-    own = jax.tree.map(lambda leaf: leaf[position], population)
-    return jax.device_put(own, jax.local_devices()[0])
+    """Return one member as the state of an ordinary run, on this process's first device."""
+    return jax.device_put(_member(population, position), jax.local_devices()[0])
+
+
+def first_member(population: TrainState) -> TrainState:
+    """Return the first member, for its shapes."""
+    return jax.tree.map(lambda leaf: leaf[0], population)
+
+
+@jax.jit
+def _member(population: TrainState, position: Int[Array, ""] | int) -> TrainState:
+    return jax.tree.map(lambda leaf: leaf[position], population)

@@ -1,11 +1,9 @@
-import gzip
+import re
 
 import numpy as np
 import pytest
 
 from seqmodels.data.text.labelled import Columns, Example, read_labelled
-from seqmodels.data.text.vectors import read_vectors, vector_size
-from seqmodels.data.text.words import words
 from seqmodels.errors import UserError
 
 
@@ -16,14 +14,14 @@ def write(folder, files, encoding="utf-8"):
     return folder
 
 
-def test_sst2_has_three_files_and_the_last_line_needs_no_end(tmp_path):
+def test_sst2_has_three_files_and_the_last_newline_is_optional(tmp_path):
     files = {"train.tsv": "so good\t1\nso\u2028bad\t0", "dev.tsv": "fine\t1\n", "test.tsv": "no\t0"}
     found = read_labelled(write(tmp_path, files))
     assert found.train == [Example("so good", "1"), Example("so\u2028bad", "0")]
     assert (found.dev, found.test) == ([Example("fine", "1")], [Example("no", "0")])
 
 
-def test_glue_has_a_header_and_keeps_its_test_labels_back(tmp_path):
+def test_glue_has_a_header_and_no_test_labels(tmp_path):
     rows = "".join(f"text {n}\t{n % 2}\n" for n in range(200))
     files = {"train.tsv": "sentence\tlabel\n" + rows, "dev.tsv": "sentence\tlabel\nfine\t1\n"}
     found = read_labelled(write(tmp_path, files | {"test.tsv": "index\tsentence\n0\twhat?\n"}))
@@ -33,7 +31,7 @@ def test_glue_has_a_header_and_keeps_its_test_labels_back(tmp_path):
     assert not set(found.train) & set(found.test)
 
 
-def test_imdb_has_a_text_a_file_in_a_folder_a_class(tmp_path):
+def test_imdb_has_one_folder_per_class_and_one_file_per_text(tmp_path):
     files = {
         f"{part}/{label}/{n}_7.txt": f"{part} {label} {n}<br /><br />end"
         for part in ("train", "test")
@@ -70,71 +68,50 @@ def test_trec_has_coarse_and_fine_classes(names, tmp_path):
 def test_names_are_labelled_by_their_file(tmp_path):
     files = {"Czech.txt": "Černý\nDvořák", "Greek.txt": "\n".join(f"Adamou{n}" for n in range(80))}
     found = read_labelled(write(tmp_path, files))
-    everything = {e for part in found for e in part}
-    assert {Example("Dvořák", "Czech"), Example("Adamou7", "Greek")} <= everything
-    assert len(everything) == 82
+    examples = {e for split in found for e in split}
+    assert {Example("Dvořák", "Czech"), Example("Adamou7", "Greek")} <= examples
+    assert len(examples) == 82
 
 
-def test_the_share_that_is_held_out_is_asked_for(tmp_path):
+def test_held_out_fraction_applies_to_dev_and_test(tmp_path):
     names = write(tmp_path, {"Dutch.txt": "".join(f"name {n}\n" for n in range(1000))})
-    counts = [len(part) for part in read_labelled(names, held=0.3)]
+    counts = [len(split) for split in read_labelled(names, held_out=0.3)]
     assert sum(counts) == 1000
-    np.testing.assert_allclose(counts, [400, 300, 300], atol=60)  # four deviations
+    np.testing.assert_allclose(counts, [400, 300, 300], atol=60)  # four standard deviations
 
 
-def test_a_table_has_named_columns(tmp_path):
+def test_columns_of_a_table_are_chosen_by_name(tmp_path):
     header = "price,title,body,group,kind\n"
     rows = "".join(f'{n},"Old, big {n}","two\nlines\u2028",home,chair\n' for n in range(60))
     columns = Columns(("title", "body"), ("group", "kind"), ("price",))
-    found = read_labelled(write(tmp_path, {"ads.csv": header + rows}) / "ads.csv", columns)
+    path = write(tmp_path, {"ads.csv": header + rows}) / "ads.csv"
+    found = read_labelled(path, columns)
     assert Example("Old, big 7 . two\nlines\u2028", "home:chair", ("7",)) in [
         *found.train,
         *found.dev,
     ]
-    with pytest.raises(UserError, match=r"no column .label., only price, title"):
-        read_labelled(tmp_path / "ads.csv")
+    for wrong, column, flag in [
+        (Columns(), "label", "--label-columns"),
+        (Columns(("words",), ("group",)), "words", "--text-columns"),
+        (Columns(("title",), ("group",), ("city",)), "city", "--attribute-columns"),
+    ]:
+        message = (
+            f'no column "{column}" (found: price, title, body, group, kind); name it with {flag}'
+        )
+        with pytest.raises(UserError, match=re.escape(message)):
+            read_labelled(path, wrong)
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({"notes.md": "x"}, "there is no train.tsv"),
-        ({"train.tsv": "text one\ttwo\tthree"}, "line 1 is not 'text<TAB>label'"),
-        ({"train.txt": "no label here"}, "line 1 is not 'COARSE:fine text'"),
-        ({"train.csv": "text,label\na,b,c\n"}, "row 2 has 3 columns, the header 2"),
-        ({"train.csv": "text,label\n"}, "of 0 examples none is left for train"),
+        ({"train.tsv": "text one\ttwo\tthree"}, "line 1: expected 'text<TAB>label'"),
+        ({"train.txt": "no label here"}, "line 1: expected 'COARSE:fine text'"),
+        ({"train.csv": "text,label\na,b,c\n"}, "row 2: 3 columns, but the header has 2"),
+        ({"train.csv": "text,label\n"}, "0 examples are too few, train is empty"),
     ],
 )
-def test_a_wrong_file_gets_one_line(files, told, tmp_path):
-    with pytest.raises(UserError, match=told):
+def test_invalid_file_is_an_error(files, message, tmp_path):
+    with pytest.raises(UserError, match=message):
         read_labelled(write(tmp_path, files))
-
-
-def test_words_of_any_alphabet():
-    assert words("Wo n't — isn’t 3.5 ДА, ça!") == [
-        "wo", "n't", "—", "isn’t", "3", ".", "5", "да", ",", "ça", "!",
-    ]  # fmt: skip
-
-
-INDEX = {"good": 2, "bad": 1, "and": 0}
-
-
-@pytest.mark.parametrize("header", ["", "3 2\n"])
-@pytest.mark.parametrize("name", ["glove.txt", "vectors.txt.gz"])
-def test_vectors_of_known_words(header, name, tmp_path):
-    text = (header + "good 1 2.5\nother 3 3\nbad -1 0\ngood 9 9\n").encode()
-    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
-    found = read_vectors(tmp_path / name, INDEX)
-    np.testing.assert_array_equal(found.rows, [2, 1])
-    np.testing.assert_array_equal(found.values, [[1, 2.5], [-1, 0]])
-    assert vector_size(tmp_path / name) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [("good 1 2\nbad 1\n", "line 2 is not a word and 2 numbers"), ("no 1 2\n", "knows no word")],
-)
-def test_wrong_vectors_get_one_line(text, told, tmp_path):
-    (tmp_path / "v.txt").write_text(text)
-    with pytest.raises(UserError, match=told):
-        read_vectors(tmp_path / "v.txt", INDEX)

@@ -5,19 +5,19 @@ from seqmodels.errors import UserError
 
 
 def make_library(folder):
-    """A small library with everything that should be left out beside what should not."""
-    wanted = {"abc.py": "A", "json/decoder.py": "D", "json/__init__.py": "I", "zipfile.py": "Z"}
-    unwanted = [
+    """Create a small library with modules to read and files to exclude."""
+    modules = {"abc.py": "A", "json/decoder.py": "D", "json/__init__.py": "I", "zipfile.py": "Z"}
+    excluded = [
         *("json/tests/test_it.py", "test/test_abc.py", "encodings/cp1252.py", "idlelib/run.py"),
         *("site-packages/json/it.py", "_sysconfigdata__linux.py", "sitecustomize.py", "abc.txt"),
     ]
-    for name, text in {**wanted, **dict.fromkeys(unwanted, "no")}.items():
+    for name, text in {**modules, **dict.fromkeys(excluded, "no")}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
 
 
-def test_the_librarys_own_modules_in_order_of_name(tmp_path):
+def test_modules_of_the_library_in_order_of_name(tmp_path):
     names = [document.name for document in python_sources(folder=make_library(tmp_path))]
     assert names == ["abc.py", "json/__init__.py", "json/decoder.py", "zipfile.py"]
 
@@ -34,6 +34,6 @@ def test_this_machines_library():
     assert documents == python_sources(limit=300_000)
 
 
-def test_a_python_without_sources_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"not in .*: give a text with --data FILE"):
+def test_a_python_without_sources_is_reported(tmp_path):
+    with pytest.raises(UserError, match=r"not in .*; give a text with --data FILE"):
         python_sources(folder=tmp_path)

@@ -6,11 +6,11 @@ import numpy as np
 
 from seqmodels.diagnostics.dynamics.activations import (
     activations,
+    best_trackers,
+    character_features,
     correlations,
     draw_activations,
-    features,
-    layout,
-    trackers,
+    text_layout,
 )
 
 
@@ -22,11 +22,11 @@ class Pair(NamedTuple):
 TEXT = "def f(x):\n    return 'it' + \"it's\"\n\nA student's line"
 
 
-def test_features_are_what_a_reader_sees():
-    seen = features(TEXT)
-    assert seen["position in line"].tolist()[:12] == [*range(10), 0, 1]
-    assert "".join(np.array(list(TEXT))[seen["inside quotes"] > 0]) == "'it\"it's"
-    indentation = seen["indentation"].tolist()
+def test_features_of_each_character():
+    features = character_features(TEXT)
+    assert features["position in line"].tolist()[:12] == [*range(10), 0, 1]
+    assert "".join(np.array(list(TEXT))[features["inside quotes"] > 0]) == "'it\"it's"
+    indentation = features["indentation"].tolist()
     assert indentation[:16] == [0] * 10 + [1, 2, 3, 4, 4, 4]
     assert indentation[-5:] == [0] * 5
 
@@ -46,23 +46,23 @@ def test_activations_are_the_carry_after_every_step():
     }
 
 
-def test_the_unit_that_tracks_a_feature_is_found():
+def test_the_unit_with_the_largest_correlation_is_first():
     random = np.random.default_rng(0)
     feature = random.normal(size=200).astype(np.float32)
     quiet, loud = random.normal(size=(2, 200, 6)).astype(np.float32)
     quiet[:, 4] = 3.0 - 2.0 * feature
     quiet[:, 5] = 1.0
-    best, second = trackers({"0.h": quiet, "0.c": loud}, feature, count=2)
+    best, second = best_trackers({"0.h": quiet, "0.c": loud}, feature, count=2)
     assert str(best) == "0.h[4] r=-1.00"
     assert abs(second.correlation) < 0.3
     expected = [np.corrcoef(loud[:, unit], feature)[0, 1] for unit in range(6)]
     np.testing.assert_allclose(correlations(loud, feature), expected, rtol=1e-4)
     assert correlations(quiet, feature)[5] == 0.0
-    assert trackers({"0.h": quiet}, np.ones(200, np.float32)) == []
+    assert best_trackers({"0.h": quiet}, np.ones(200, np.float32)) == []
 
 
-def test_text_is_laid_out_in_lines():
-    assert layout("ab\ncde", 2) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0)]
+def test_text_is_wrapped_in_lines():
+    assert text_layout("ab\ncde", 2) == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0)]
 
 
 def test_the_picture_is_red_above_zero_and_blue_below(tmp_path):

@@ -1,33 +1,39 @@
 import jax
 import numpy as np
 import pytest
-from zoo import D, build, random_carry
+from parameters import random_normal, random_params
 
+from seqmodels.cells.lstm import LSTMCarry
 from seqmodels.cells.registry import CELLS
 from seqmodels.diagnostics.dynamics.gates import lstm_gates
 from seqmodels.errors import UserError
 
-
-@pytest.mark.parametrize("batch", [(), (3,)])
-def test_gates_make_the_states_that_they_are_said_to_make(batch):
-    cell, params = build("lstm")
-    xs = jax.random.normal(jax.random.key(3), (5, *batch, D))
-    carry = random_carry(cell, params, batch, jax.random.key(4))
-    seen = lstm_gates(cell, params, xs, carry)
-    before = np.concatenate([carry.c[None], seen["c"][:-1]])
-    c = seen["forget"] * before + seen["input"] * seen["candidate"]
-    np.testing.assert_allclose(seen["c"], c, atol=1e-5)
-    np.testing.assert_allclose(seen["h"], seen["output"] * np.tanh(c), atol=1e-5)
+D, H = 3, 4
 
 
-@pytest.mark.parametrize("name", ["gru", "lstm_peepholes", "lstm_projection"])
-def test_other_cells_are_refused(name):
-    cell, params = build(name)
+@pytest.mark.parametrize("batch", [pytest.param((), marks=pytest.mark.exhaustive), (3,)])
+def test_states_follow_from_the_gates(batch):
+    cell = CELLS["lstm"](D, H)
+    params, xs = random_params(cell, scale=0.5), random_normal(5, *batch, D)
+    carry = LSTMCarry(random_normal(*batch, H, seed=2), random_normal(*batch, H, seed=3))
+    gates = jax.device_get(jax.jit(lambda p: lstm_gates(cell, p, xs, carry))(params))
+    before = np.concatenate([carry.c[None], gates["c"][:-1]])
+    c = gates["forget"] * before + gates["input"] * gates["candidate"]
+    np.testing.assert_allclose(gates["c"], c, atol=1e-5)
+    np.testing.assert_allclose(gates["h"], gates["output"] * np.tanh(c), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [CELLS["gru"](D, H), CELLS["lstm"](D, H, peepholes=True), CELLS["lstm"](D, H, projection=3)],
+    ids=["gru", "peepholes", "projection"],
+)
+def test_other_cells_are_an_error(cell):
     with pytest.raises(UserError, match="plain LSTM"):
-        lstm_gates(cell, params, jax.numpy.zeros((2, D)))
+        lstm_gates(cell, random_params(cell), jax.numpy.zeros((2, D)))
 
 
-def test_the_numbers_of_a_published_hand_worked_example():
+def test_a_published_example_worked_by_hand():
     """Gomez (2016), "Backpropagating an LSTM: a numerical example"."""
     cell = CELLS["lstm"](2, 1)
     params = {  # gates in the order i, f, g, o
@@ -36,7 +42,7 @@ def test_the_numbers_of_a_published_hand_worked_example():
         "b": np.array([0.65, 0.15, 0.2, 0.1], np.float32),
     }
     xs = np.array([[1.0, 2.0], [0.5, 3.0]], np.float32)
-    seen = lstm_gates(cell, jax.tree.map(jax.numpy.asarray, params), jax.numpy.asarray(xs))
+    gates = jax.jit(lambda p, x: lstm_gates(cell, p, x))(params, xs)
     expected = {
         "candidate": [0.81775, 0.84980],
         "input": [0.96083, 0.98118],
@@ -46,4 +52,4 @@ def test_the_numbers_of_a_published_hand_worked_example():
         "h": [0.53631, 0.77198],
     }
     for name, values in expected.items():
-        np.testing.assert_allclose(seen[name][:, 0], values, rtol=5e-5, err_msg=name)
+        np.testing.assert_allclose(gates[name][:, 0], values, rtol=5e-5, err_msg=name)

@@ -1,12 +1,14 @@
+"""Tables colored by a threshold."""
+
 import matplotlib.image
 import numpy as np
 
-from seqmodels.diagnostics.plots.threshold_table import draw_grid
+from seqmodels.diagnostics.plots.threshold_table import draw_threshold_table
 
 
-def test_green_is_solved_and_red_is_not(tmp_path):
+def test_values_below_the_threshold_are_green_and_others_red(tmp_path):
     for name, value in (("good", 1e-3), ("bad", 0.9)):
-        draw_grid({("lstm", 20): value}, tmp_path / f"{name}.png", "title", "T", 0.1)
+        draw_threshold_table({("lstm", 20): value}, tmp_path / f"{name}.png", "title", "T", 0.1)
     good, bad = (
         np.moveaxis(matplotlib.image.imread(tmp_path / f"{name}.png")[..., :3], -1, 0)
         for name in ("good", "bad")
@@ -15,9 +17,9 @@ def test_green_is_solved_and_red_is_not(tmp_path):
     assert (bad[0] > bad[1] + 0.2).mean() > 0.2 > (bad[1] > bad[0] + 0.2).mean()
 
 
-def test_a_missing_pair_stays_white(tmp_path):
+def test_missing_values_stay_white(tmp_path):
     values = {("lstm", 20): 1e-3, ("rnn", 50): float("nan")}
-    draw_grid(values, tmp_path / "grid.png", "title", "T", 0.1)
-    picture = matplotlib.image.imread(tmp_path / "grid.png")[..., :3]
-    coloured = (np.ptp(picture, axis=-1) > 0.2).mean()
-    assert 0.1 < coloured < 0.3
+    draw_threshold_table(values, tmp_path / "table.png", "title", "T", 0.1)
+    picture = matplotlib.image.imread(tmp_path / "table.png")[..., :3]
+    colored = (np.ptp(picture, axis=-1) > 0.2).mean()
+    assert 0.1 < colored < 0.3

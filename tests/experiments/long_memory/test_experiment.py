@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import jax
-import matplotlib.image
 import pytest
+from matplotlib.image import imread
 
-from experiments.long_memory.experiment import EXPERIMENT, Config, outcome
+from experiments.long_memory.experiment import EXPERIMENT
 from seqmodels.cli import status
 
 SMOKE = ["--smoke", "--steps", "4", "--evaluate-every", "2", "--dispatch", "2"]
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def run(folder, monkeypatch, capsys):
-    """Calls the command line in that folder: ``run(*arguments) -> (status, output, errors)``."""
+    """Run the command line in that folder: ``run(*arguments) -> (status, output, errors)``."""
     monkeypatch.chdir(folder)
 
     def call(*arguments):
@@ -39,42 +39,43 @@ def run(folder, monkeypatch, capsys):
 
 
 def write_run(name, errors, **config):
-    """What ``compare`` reads of a run."""
+    """Write the files of a run that ``compare`` reads."""
     path = Path("runs/long_memory") / name
     path.mkdir(parents=True, exist_ok=True)
-    values = json.loads(Path(RUN, "config.json").read_text())
-    values["config"] |= config
-    (path / "config.json").write_text(json.dumps(values))
+    content = json.loads(Path(RUN, "config.json").read_text())
+    content["config"] |= config
+    (path / "config.json").write_text(json.dumps(content))
     records = [{"split": "dev", "step": step, "error": e} for step, e in enumerate(errors)]
     (path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
 
 
-def test_the_best_error_of_all_runs_of_the_task_is_compared(run, folder):
-    assert run("compare", RUN)[0] == 0  # also where there is one run alone
+def test_compares_the_best_error_of_all_runs_of_the_problem(run, folder):
+    assert run("compare", RUN)[0] == 0  # a single run
     write_run("a", [0.2, 1 / 120, 0.1], cell="gru", length=20)
     write_run("b", [1 / 30], cell="gru", length=20)
     write_run("c/best", [1 / 12], cell="rnn", length=20, clip_norm=1e9)  # of a sweep
     write_run("d", [0.001], cell="gru", length=20, task="parity")
-    write_run("e", [], cell="gru", length=20)  # stopped before its first evaluation
+    write_run("e", [], cell="gru", length=20)  # interrupted before its first evaluation
     code, output, _ = run("compare", RUN, "--like", "[a-e]")
     assert code == 0
-    gru, tanh, _ = output.splitlines()
+    gru, tanh, picture = output.splitlines()
     assert gru.split() == ["gru", "T", "=", "20", "solved", "0.0500"]
     assert tanh.split() == ["tanh,", "not", "clipped", "T", "=", "20", "not", "solved", "0.5000"]
-    assert matplotlib.image.imread(folder / "runs/long_memory/adding.png").std() > 0
+    assert picture.split() == ["picture", "runs/long_memory/adding.png"]
+    assert imread(folder / "runs/long_memory/adding.png").std() > 0
     code, _, error = run("compare", RUN, "--like", "e")
     assert code == 2
     assert "no run has been evaluated yet" in error
 
 
-def test_flow_is_drawn_before_and_after(run, folder):
+def test_draws_the_gradient_flow_before_and_after_training(run, folder):
     code, output, _ = run("flow", RUN, "--rows", "2")
     assert code == 0
-    assert [line.split()[0] for line in output.splitlines()] == ["untrained", "trained", "drawn"]
-    assert matplotlib.image.imread(folder / RUN / "gradient_flow.png").std() > 0
+    assert [line.split()[0] for line in output.splitlines()] == ["untrained", "trained", "picture"]
+    assert imread(folder / RUN / "gradient_flow.png").std() > 0
 
 
-def test_speed_is_told_of_every_engine_that_takes_the_cell(run):
+def test_prints_the_speed_of_every_engine_that_supports_the_cell(run):
     code, output, _ = run("speed", RUN, "--lengths", "2", "3")
     assert code == 0
     head, *lines = output.splitlines()
@@ -84,32 +85,22 @@ def test_speed_is_told_of_every_engine_that_takes_the_cell(run):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--cell", "brain"], "--cell brain is unknown: choose from rnn"),
+        (["--cell", "brain"], "--cell brain: unknown cell; choose one of rnn"),
         (["--length", "1"], "--length 1: adding needs 2 or more"),
         (["--batch-size", "0"], "--batch-size"),
         (["--hidden", "0"], "--hidden"),
         (["--encoder", "-1"], "--encoder"),
         (["--engine", "steam"], "engine='steam' is unknown"),
         (["--name", "one"], "--overwrite"),
-        (["evaluate", RUN, "--data", "x"], "--data: this experiment makes its own data"),
+        (["evaluate", RUN, "--data", "x"], "--data: this experiment generates its data"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_told_in_one_line(run, folder, arguments, told):
+def test_an_error_takes_one_line(run, folder, arguments, message):
     smoke = SMOKE if arguments[0].startswith("--") else []
     code, _, error = run(*arguments, *smoke)
     assert code == 2
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
-
-
-def test_rows_are_named_as_in_the_lecture():
-    class Empty:
-        def records(self):
-            return []
-
-    assert outcome(Empty(), Config(cell="irnn")).name == "identity"
-    assert outcome(Empty(), Config(cell="rnn", clip_norm=1e9)).name == "tanh, not clipped"
-    assert outcome(Empty(), Config(cell="gru", chrono=True)).name == "gru, chrono"

@@ -1,7 +1,6 @@
-"""Series from the command line, on a small set in the archive's format."""
+"""Series from the command line, on a small data set in the archive's format."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +10,18 @@ from experiments.series.experiment import EXPERIMENT
 from seqmodels.cli import status
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("seqmodels.cli.prepare", lambda machine: None)  # jax is set up already
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    """Work in an empty folder; jax is already configured."""
+    folder = tmp_path_factory.mktemp("series")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("seqmodels.cli.prepare", lambda machine: None)
+        yield folder
 
 
-def archive(folder, variables=2, classes=("up", "down")):
-    """Noisy ramps of unequal lengths, in two variables."""
+def write_archive(folder, variables=2, classes=("up", "down")):
+    """Write noisy ramps of unequal lengths."""
     random = np.random.default_rng(0)
     folder.mkdir()
     for part in ("TRAIN", "TEST"):
@@ -33,38 +36,52 @@ def archive(folder, variables=2, classes=("up", "down")):
     return str(folder)
 
 
-def test_learns_an_archive_and_answers_every_command(tmp_path, capsys):
-    data = archive(tmp_path / "ramps")
-    few = ["--steps", "30", "--evaluate-every", "30", "--hidden", "8", "--learning-rate", "0.03"]
-    assert status(EXPERIMENT, ["--data", data, "--patch", "2", "--dispatch", "10", *few]) == 0
-    run = Path("runs/series/001")
+@pytest.fixture(scope="module")
+def run(folder):
+    """A model trained on ramps."""
+    flags = ["--data", write_archive(folder / "ramps"), "--patch", "2", "--dispatch", "10"]
+    flags += ["--steps", "30", "--evaluate-every", "30", "--hidden", "8"]
+    assert status(EXPERIMENT, [*flags, "--learning-rate", "0.03"]) == 0
+    return folder / "runs" / "series" / "001"
+
+
+def test_learns_an_archive(run):
     assert status(EXPERIMENT, ["evaluate", str(run)]) == 0
     assert json.loads((run / "evaluation.json").read_text())["test"]["accuracy"] == 1.0
-    capsys.readouterr()
+
+
+def test_predict_prints_classes_and_draws(run, capsys):
     assert status(EXPERIMENT, ["predict", str(run), "--shown", "4"]) == 0
     answers = [line.split()[1] for line in capsys.readouterr().out.splitlines()[:4]]
     assert answers == ["up", "down", "up", "down"]
     assert imread(run / "prediction.png").std() > 0
+    assert status(EXPERIMENT, ["predict", str(run), "--draw", "99"]) == 2
+    assert "--draw must be from 1 to 24" in capsys.readouterr().err
+
+
+def test_errors_prints_the_error_of_each_split(run, capsys):
     assert status(EXPERIMENT, ["errors", str(run)]) == 0
     assert "test 0.0000" in capsys.readouterr().out
 
-    other = archive(tmp_path / "other", variables=1) + "/Ramps_TEST.ts"
+
+def test_another_number_of_variables_is_refused(run, folder, capsys):
+    other = write_archive(folder / "other", variables=1) + "/Ramps_TEST.ts"
     assert status(EXPERIMENT, ["predict", str(run), "--file", other]) == 2
     assert "of 1 variables; the run was trained on 2" in capsys.readouterr().err
-    assert status(EXPERIMENT, ["predict", str(run), "--draw", "99"]) == 2
-    assert "--draw must lie between 1 and 24" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--data", "missing"], "--data missing: give a NAME_TRAIN.ts"),
-        (["--patch", "0"], "--patch, --buckets and --series must be 1 or more"),
-        (["--window", "0"], "--window above 0"),
+        (["--patch", "0"], "--patch must be 1 or more"),
+        (["--window", "0"], "--window must be above 0"),
+        (["--noise", "-1"], "--noise must be 0 or more"),
+        (["--dev-share", "1"], "--dev-share must be 0 or more and below 1"),
     ],
 )
-def test_mistakes_get_one_line(flags, told, capsys):
+def test_wrong_flags_are_refused_in_one_line(flags, message, capsys):
     assert status(EXPERIMENT, flags) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1

@@ -12,7 +12,7 @@ from seqmodels.models.classification.bags import (
     last_words,
     linear_bag,
     logistic_accuracy,
-    together,
+    sum_of_logits,
     unshared_words,
 )
 
@@ -26,11 +26,12 @@ def padded(*texts, length=5):
     return {"x": Padded(jnp.asarray(values), jnp.asarray(mask))}
 
 
-def same(model, first, second):
+def has_equal_logits(model, first, second):
+    """Return whether two texts have the same logits; padding and other texts must not matter."""
     params, apply = jax.jit(model.init)(KEY), jax.jit(model.apply)
     a, b = apply(params, padded(first, second))
     for other in (padded([], second), padded([], second, length=7)):
-        np.testing.assert_allclose(b, apply(params, other)[1], atol=1e-5)  # no leak from either
+        np.testing.assert_allclose(b, apply(params, other)[1], atol=1e-5)
     return np.allclose(a, b, atol=1e-5)
 
 
@@ -38,64 +39,72 @@ def embedding():
     return layer(nnx.Embed, V, D)
 
 
-def test_a_bag_knows_words_and_no_order():
+def test_bag_of_words_depends_on_the_words_but_not_on_their_order():
     model = bag_of_words(embedding(), (D, 8, C))
-    assert same(model, [1, 2, 3, 2], [2, 3, 2, 1])
-    assert not same(model, [1, 2, 3, 2], [2, 3, 3, 1])
+    assert has_equal_logits(model, [1, 2, 3, 2], [2, 3, 2, 1])
+    assert not has_equal_logits(model, [1, 2, 3, 2], [2, 3, 3, 1])
 
 
-def test_a_window_sees_the_last_words_alone():
+def test_window_reads_the_last_words_only():
     model = last_words(embedding(), 2, (D, 8, C))
-    assert same(model, [1, 5, 2, 3], [6, 2, 3])
-    assert not same(model, [1, 5, 2, 3], [1, 5, 3, 2])
-    assert not same(model, [3], [2, 3])
+    assert has_equal_logits(model, [1, 5, 2, 3], [6, 2, 3])
+    assert not has_equal_logits(model, [1, 5, 2, 3], [1, 5, 3, 2])
+    assert not has_equal_logits(model, [3], [2, 3])
 
 
-def test_without_shared_weights_a_word_is_another_at_every_place():
+def test_unshared_weights_depend_on_the_position_of_a_word():
     model = unshared_words(V, 3, (8, C))
-    assert same(model, [1, 2, 3, 4], [1, 2, 3, 5, 6])  # past the last place nothing is read
-    assert not same(model, [1, 2, 3], [2, 1, 3])
-    assert not same(model, [1], [0, 1])
+    assert has_equal_logits(model, [1, 2, 3, 4], [1, 2, 3, 5, 6])  # reads three words
+    assert not has_equal_logits(model, [1, 2, 3], [2, 1, 3])
+    assert not has_equal_logits(model, [1], [0, 1])
 
 
-def bag(*texts):
+def feature_bag(*texts):
     return {"bag": padded(*texts)["x"]}
 
 
-def test_a_linear_bag_sums_the_weights_of_what_is_there():
+def test_linear_bag_sums_the_weights_of_the_features():
     model = linear_bag(V, C)
     assert not np.any(model.init(KEY)["sparse"])
     weights = np.random.default_rng(0).normal(size=(V, C)).astype(np.float32)
-    logits = jax.jit(model.apply)({"sparse": jnp.asarray(weights)}, bag([0, 3, 5], [6], []))
+    bags = feature_bag([0, 3, 5], [6], [])
+    logits = jax.jit(model.apply)({"sparse": jnp.asarray(weights)}, bags)
     expected = [weights[[0, 3, 5]].sum(axis=0) / np.sqrt(3), weights[6], np.zeros(C)]
     np.testing.assert_allclose(logits, expected, rtol=1e-6)
 
 
-def test_models_together_add_their_logits_and_each_has_weights_and_noise_of_its_own():
+def test_sum_of_logits_has_separate_weights_and_noise():
     first, second = bag_of_words(embedding(), (D, C)), linear_bag(V, C)
     noise = second._replace(
         apply=lambda params, fields, key=None: (
             second.apply(params, fields) + (0.0 if key is None else jax.random.normal(key))
         )
     )
-    both, fields = together(first, noise, noise), padded([1, 2]) | bag([1, 2])
-    params = both.init(KEY)
+    both, fields = sum_of_logits(first, noise, noise), padded([1, 2]) | feature_bag([1, 2])
+    params = jax.jit(both.init)(KEY)
     params["1"]["sparse"] += 1.0
-    alone = [first.apply(params["0"], fields), second.apply(params["1"], fields)]
-    np.testing.assert_allclose(both.apply(params, fields), sum(alone), rtol=1e-6)
-    noisy = both.apply(params, fields, KEY) - sum(alone)
-    draws = [jax.random.normal(key) for key in jax.random.split(KEY, 3)[1:]]
-    np.testing.assert_allclose(noisy, jnp.full((1, C), sum(draws)), rtol=1e-5)
+
+    @jax.jit
+    def logits(params):
+        alone = [first.apply(params["0"], fields), second.apply(params["1"], fields)]
+        draws = [jax.random.normal(key) for key in jax.random.split(KEY, 3)[1:]]
+        together = both.apply(params, fields), both.apply(params, fields, KEY)
+        return sum(alone), sum(draws), *together
+
+    alone, draws, quiet, noisy = logits(params)
+    np.testing.assert_allclose(quiet, alone, rtol=1e-6)
+    np.testing.assert_allclose(noisy - alone, np.full((1, C), draws), rtol=1e-5)
 
 
-def test_logistic_regression_agrees_with_scikit_learn_and_changes_no_text():
+def test_logistic_regression_agrees_with_scikit_learn_and_leaves_the_texts_unchanged():
     random = np.random.default_rng(0)
     texts = [random.integers(0, 20, random.integers(1, 9)) for _ in range(300)]
     labels = np.array([int((text < 6).sum() > (text > 13).sum()) for text in texts])
-    train, held_out = ragged(texts[:200]), ragged(texts[200:])
-    found = logistic_accuracy(train, labels[:200], held_out, labels[200:])
-    np.testing.assert_array_equal(train.values, np.concatenate(texts[:200]))
-    np.testing.assert_array_equal(held_out.values, np.concatenate(texts[200:]))
+    train = {"x": ragged(texts[:200]), "label": labels[:200]}
+    held_out = {"x": ragged(texts[200:]), "label": labels[200:]}
+    found = logistic_accuracy(train, held_out)
+    np.testing.assert_array_equal(train["x"].values, np.concatenate(texts[:200]))
+    np.testing.assert_array_equal(held_out["x"].values, np.concatenate(texts[200:]))
 
     strings = [" ".join(map(str, text)) for text in texts]
     count = CountVectorizer(binary=True, token_pattern=r"\d+").fit(strings[:200])

@@ -1,30 +1,31 @@
 import numpy as np
 import pytest
 
-from seqmodels.models.language.counting import ngram_nats, unigram
+from seqmodels.models.language.counting import ngram_nats, unigram_probabilities
 
 
-def test_counts_become_probabilities():
+def test_unigram_probabilities_are_smoothed_frequencies():
     tokens = np.array([0, 1, 0, 1, 0, 2])
-    np.testing.assert_allclose(unigram(tokens, 4), np.array([4, 3, 2, 1]) / 10)
+    np.testing.assert_allclose(unigram_probabilities(tokens, 4), np.array([4, 3, 2, 1]) / 10)
 
 
-def test_pairs_are_those_of_a_table_of_all():
+def test_ngram_nats_equal_those_of_a_table_of_all_pairs():
     random = np.random.default_rng(0)
     train, held_out = random.integers(0, 5, 60), random.integers(0, 6, 40)
+    unigram = unigram_probabilities(train, 6)
     table = np.zeros((6, 6))
     np.add.at(table, (train[:-1], train[1:]), 1)
     costs = []
     for weight in (0.5, 8.0):
-        p = (table + weight * unigram(train, 6)) / (table.sum(axis=1, keepdims=True) + weight)
+        p = (table + weight * unigram) / (table.sum(axis=1, keepdims=True) + weight)
         costs.append(-np.log(p[held_out[:-1], held_out[1:]]).mean())
-    single, pair = ngram_nats(train, held_out, 6, (0.5, 8.0))
-    assert single == pytest.approx(-np.log(unigram(train, 6)[held_out[1:]]).mean())
-    assert pair == pytest.approx(min(costs))
+    nats = ngram_nats(train, held_out, 6, (0.5, 8.0))
+    assert nats.unigram == pytest.approx(-np.log(unigram[held_out[1:]]).mean())
+    assert nats.bigram == pytest.approx(min(costs))
 
 
-def test_a_text_that_repeats_costs_a_bigram_nothing():
+def test_bigrams_predict_a_periodic_text():
     text = np.tile([0, 1, 2], 2000)
-    single, pair = ngram_nats(text, text[:300], 3)
-    assert single == pytest.approx(np.log(3), rel=1e-3)
-    assert 0 < pair < 0.01
+    nats = ngram_nats(text, text[:300], 3)
+    assert nats.unigram == pytest.approx(np.log(3), rel=1e-3)
+    assert 0 < nats.bigram < 0.01

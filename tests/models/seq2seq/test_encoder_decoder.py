@@ -1,7 +1,9 @@
-"""Encoder and decoder: stepping is unrolling, padding is nothing, and both systems learn."""
+"""Encoder-decoder: steps and unroll agree, padding has no effect, and the models learn."""
 
 import shutil
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,20 +11,20 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.translation.pairs import pair_batches
+from experiments.translation.tokenized_pairs import pair_batches
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded, ragged
 from seqmodels.layers.attention import ATTENTIONS
 from seqmodels.models.recurrent import recurrent_layers
-from seqmodels.models.seq2seq.encoder_decoder import encoder_decoder
-from seqmodels.models.seq2seq.task import mixed, translation_task
+from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder, encoder_decoder
+from seqmodels.models.seq2seq.task import sample_inputs, translation_task
 from seqmodels.train.config import FitConfig
 from seqmodels.train.fit import fit, resume
 from seqmodels.train.runs.checkpoint import Checkpoints
 
 E, H, V, W = 6, 5, 11, 9
 KEY = jax.random.key(0)
-SOURCES, TARGETS = np.array([4, 2, 3, 0]), np.array([5, 3, 2, 0])  # the last row only fills up
+SOURCES, TARGETS = np.array([4, 2, 3, 0]), np.array([5, 3, 2, 0])  # the last row is padding
 
 
 def padded(lengths, symbols, extra=0):
@@ -37,8 +39,8 @@ def batch(extra=0):
     return Batch(fields, np.arange(4), (SOURCES > 0).astype(np.float32))
 
 
-def build(kind, hyper=None, *, cell="gru", layers=1, both=True, **options):
-    rate = (hyper or {}).get("dropout", 0.0)
+def build(kind, rates=None, *, cell="gru", layers=1, both=True, **options):
+    rate = (rates or {}).get("dropout", 0.0)
     feeding, context = options.get("feeding", False), options.get("context", 0)
     score = None if kind == "none" else partial(ATTENTIONS[kind], units=7)
     return encoder_decoder(
@@ -53,18 +55,30 @@ def build(kind, hyper=None, *, cell="gru", layers=1, both=True, **options):
 
 
 CASES = {
-    "canonical": build("none", cell="lstm", layers=2, both=False, reverse=True),
-    "summarising": build("none", context=4, tied=True),
-    "attending": build("additive", tied=True),
-    "covering": build("general", feeding=True, coverage=True, cell="lstm"),
+    "final state": build("none", cell="lstm", layers=2, both=False, reverse=True),
+    "context": build("none", context=4, tied=True),
+    "attention": build("additive", tied=True),
+    "coverage": build("general", feeding=True, coverage=True, cell="lstm"),
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
-def case(request):
-    """A model, its parameters, and the logits of a padded batch."""
-    model = CASES[request.param]
-    params = jax.jit(model.init)(KEY)
+class Case(NamedTuple):
+    """A model with its parameters and compiled functions."""
+
+    model: EncoderDecoder
+    params: Any
+    encode: Callable
+    step: Callable
+    run: Callable  # (params, source, target) -> logits
+
+
+@cache
+def case_of(name):
+    model, random = CASES[name], np.random.default_rng(0)
+    params = jax.tree.map(  # compiling ``init`` would take longer
+        lambda leaf: jnp.asarray(0.4 * random.normal(size=leaf.shape), jnp.float32),
+        jax.eval_shape(model.init, KEY),
+    )
     if "coverage" in params["decoder"]:
         params["decoder"]["coverage"] = jnp.float32(-2.0)
 
@@ -72,84 +86,80 @@ def case(request):
     def run(params, source, target):
         return model.unroll(params, model.encode(params, source), target.values, target.mask)
 
-    return model, params, run
+    return Case(model, params, jax.jit(model.encode), jax.jit(model.step), run)
 
 
-def test_padding_and_other_rows_change_nothing(case):
-    _, params, run = case
-    logits, wider = (run(params, *batch(extra).fields.values()) for extra in (0, 2))
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    return case_of(request.param)
+
+
+def test_padding_and_other_rows_have_no_effect(case):
+    logits, wider = (case.run(case.params, *batch(extra).fields.values()) for extra in (0, 2))
     row, source, target = 1, SOURCES[1], TARGETS[1]
-    alone = [
+    single = [
         Padded(field.values[:length, row : row + 1], field.mask[:length, row : row + 1])
         for field, length in zip(batch().fields.values(), (source, target), strict=True)
     ]
-    one = run(params, *alone)[:, 0]
+    one = case.run(case.params, *single)[:, 0]
     np.testing.assert_allclose(one, logits[:target, row], atol=1e-5)
     for row, target in enumerate(TARGETS):
         np.testing.assert_allclose(wider[:target, row], logits[:target, row], atol=1e-5)
 
 
-def test_teacher_forcing_is_stepping_through_the_true_tokens(case):
-    model, params, run = case
+def test_unroll_agrees_with_steps(case):
     fields = batch().fields
-    expected = run(params, *fields.values())
-    encoded = jax.jit(model.encode)(params, fields["source"])
-    step, carry = jax.jit(model.step), encoded.carry
+    expected = case.run(case.params, *fields.values())
+    encoded = case.encode(case.params, fields["source"])
+    carry = encoded.carry
     for time, tokens in enumerate(fields["target"].values):
-        carry, logits = step(params, encoded.decoder, carry, tokens)
-        there = fields["target"].mask[time]
-        np.testing.assert_allclose(logits[there], expected[time][there], atol=1e-5)
+        carry, logits = case.step(case.params, encoded.decoder, carry, tokens)
+        mask = fields["target"].mask[time]
+        np.testing.assert_allclose(logits[mask], expected[time][mask], atol=1e-5)
 
 
-def test_beams_share_a_source(case):
-    """A step with an axis of beams is a step for each of them."""
-    model, params, _ = case
-    encoded = jax.jit(model.encode)(params, batch().fields["source"])
-    step, tokens = jax.jit(model.step), jnp.array([[1, 2], [3, 4], [5, 6], [7, 8]])
-    wide = jax.tree.map(lambda a: jnp.stack([a, a * 0.5], axis=1), encoded.carry)
-    _, logits = step(params, encoded.decoder, wide, tokens)
+def test_a_step_of_several_beams_agrees_with_a_step_of_each(case):
+    encoded = case.encode(case.params, batch().fields["source"])
+    tokens = jnp.array([[1, 2], [3, 4], [5, 6], [7, 8]], jnp.int32)
+    beams = jax.tree.map(lambda a: jnp.stack([a, a * 0.5], axis=1), encoded.carry)
+    _, logits = case.step(case.params, encoded.decoder, beams, tokens)
     for beam in range(2):
-        carry = jax.tree.map(lambda a, beam=beam: a[:, beam], wide)
-        _, one = step(params, encoded.decoder, carry, tokens[:, beam])
+        carry = jax.tree.map(lambda a, beam=beam: a[:, beam], beams)
+        _, one = case.step(case.params, encoded.decoder, carry, tokens[:, beam])
         np.testing.assert_allclose(logits[:, beam], one, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["attending", "covering"])
-def test_alignments_are_weights(name):
-    model, fields = CASES[name], batch().fields
-    params = jax.jit(model.init)(KEY)
-
-    @jax.jit
-    def align(params):
-        tokens = jnp.asarray(fields["target"].values)
-        return model.align(params, model.encode(params, fields["source"]), tokens)
-
-    weights = align(params)
+@pytest.mark.parametrize("name", ["attention", "coverage"])
+def test_alignments_are_attention_weights(name):
+    model, params, encode, _, _ = case_of(name)
+    source, target = batch().fields.values()
+    encoded, tokens = encode(params, source), jnp.asarray(target.values)
+    weights = jax.jit(model.align)(params, encoded, tokens)
     assert weights.shape == (5, 4, 4)
     np.testing.assert_allclose(weights[:, :3].sum(axis=-1), 1.0, atol=1e-5)
-    np.testing.assert_array_equal(weights[:, ~fields["source"].mask.T], 0.0)
+    np.testing.assert_array_equal(weights[:, ~source.mask.T], 0.0)
 
 
-def test_the_canonical_system_hands_its_state_over_and_hides_its_outputs():
-    model = CASES["canonical"]
-    params = jax.jit(model.init)(KEY)
+def test_without_attention_the_decoder_sees_only_the_final_state():
+    _, params, encode, _, _ = case_of("final state")
     assert params["bridge"] == {}
-    encoded = jax.jit(model.encode)(params, batch().fields["source"])
-    shapes = [leaf.shape for leaf in jax.tree.leaves(encoded.carry)]
-    assert shapes == [(4, H)] * 4  # of two layers h and c; nothing that grows with the source
+    shapes = [
+        leaf.shape for leaf in jax.tree.leaves(encode(params, batch().fields["source"]).carry)
+    ]
+    assert shapes == [(4, H)] * 4  # h and c of two layers; nothing depends on the source length
 
 
 def test_learns_to_reverse():
-    """Three symbols out of six, in reverse order; a smoothed loss with noise, measured without."""
+    """Three symbols out of six; the loss is smoothed, the accuracy is not."""
     values = np.random.default_rng(0).integers(4, 10, (3, 32), dtype=np.int32)
     ends = np.full((1, 32), 1, np.int32)
     target = np.concatenate([ends * 2, values[::-1], ends * 3]) % 10
-    whole = [Padded(a.astype(np.int32), np.ones(a.shape, bool)) for a in (values, target)]
-    data = Batch(dict(zip(("source", "target"), whole, strict=True)), np.arange(32), np.ones(32))
-    cells = recurrent_layers("gru", 16, 12, both_ways=True), recurrent_layers("gru", 16, 24)
+    fields = [Padded(a.astype(np.int32), np.ones(a.shape, bool)) for a in (values, target)]
+    data = Batch(dict(zip(("source", "target"), fields, strict=True)), np.arange(32), np.ones(32))
+    cells = [recurrent_layers("gru", 16, 24)] * 2
     model = encoder_decoder(*cells, 16, (10, 10), attention=partial(ATTENTIONS["dot"], units=0))
-    task = translation_task(lambda hyper: model)
-    hyper, adam = {"smoothing": jnp.float32(0.05)}, optax.adam(2e-2)
+    task = translation_task(lambda rates: model)
+    rates, adam = {"smoothing": jnp.float32(0.05)}, optax.adam(2e-2)
 
     @jax.jit
     def learn(key):
@@ -157,7 +167,7 @@ def test_learns_to_reverse():
 
         def step(state, key):
             params, moments = state
-            gradient = jax.grad(lambda p: task.loss(p, hyper, (), data, key)[0])(params)
+            gradient = jax.grad(lambda p: task.loss(p, rates, (), data, key)[0])(params)
             with jax.numpy_dtype_promotion("standard"):  # optax mixes integer counts with floats
                 updates, moments = adam.update(gradient, moments)
             return (optax.apply_updates(params, updates), moments), None
@@ -170,15 +180,15 @@ def test_learns_to_reverse():
     assert measured["accuracy"] == (128.0, 128.0)
 
 
-def test_a_run_resumed_in_the_middle_of_an_epoch_is_the_uninterrupted_one(tmp_path):
-    """Seven steps, five an epoch; all that is newer than the checkpoint after three is lost."""
+def test_a_run_resumed_within_an_epoch_equals_the_uninterrupted_one(tmp_path):
+    """Seven steps, five per epoch; the run resumes after three."""
     random, names = np.random.default_rng(0), ("source", "target")
     texts = {name: ragged([random.integers(4, 9, n) for n in range(2, 11)]) for name in names}
     batches = pair_batches(texts, 2, buckets=1, seed=0)
     assert batches.steps_per_epoch == 5
     cells = [recurrent_layers("rnn", E, H, drop=0.2)] * 2
     model = encoder_decoder(*cells, E, (V, W), dropout=0.2, word_dropout=0.2)
-    task = translation_task(lambda hyper: model)
+    task = translation_task(lambda rates: model)
     config = FitConfig(steps=7, evaluate_every=3, dispatch=1, keep=3)
     checkpoints = Checkpoints(tmp_path, config.keep)
     whole = fit(task, batches, config, checkpoints=checkpoints).state.params
@@ -190,19 +200,19 @@ def test_a_run_resumed_in_the_middle_of_an_epoch_is_the_uninterrupted_one(tmp_pa
     jax.tree.map(np.testing.assert_array_equal, again, whole)
 
 
-def test_scheduled_sampling_replaces_the_share_that_was_asked_for():
+def test_scheduled_sampling_replaces_this_fraction_of_the_inputs():
     inputs = jnp.zeros((101, 40), jnp.int32)
     logits = jnp.broadcast_to(jnp.array([-1e9, 0.0, 0.0]), (101, 40, 3))
-    tokens = mixed(KEY, inputs, logits, 0.25)
+    tokens = sample_inputs(KEY, inputs, logits, 0.25)
     assert (tokens[0] == 0).all()
     assert abs(float((tokens[1:] > 0).mean()) - 0.25) < 0.02
     assert abs(float((tokens == 1).sum() / (tokens > 0).sum()) - 0.5) < 0.05
-    np.testing.assert_array_equal(mixed(KEY, inputs, logits, 0.0), inputs)
+    np.testing.assert_array_equal(sample_inputs(KEY, inputs, logits, 0.0), inputs)
 
 
 @pytest.mark.parametrize("cell", ["lru", "min_lstm", "gru_before"])
-def test_cells_of_every_form_can_be_decoders_with_attention(cell):
+def test_cells_of_every_form_work_as_attention_decoders(cell):
     model = build("additive", cell=cell, feeding=True)
-    task = translation_task(lambda hyper: model, scheduled=0.2)
+    task = translation_task(lambda rates: model, scheduled=0.2)
     params = jax.eval_shape(task.init, KEY)
     assert jax.eval_shape(lambda p: task.loss(p, {}, (), batch(), KEY)[0], params).shape == ()

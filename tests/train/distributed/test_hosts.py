@@ -1,4 +1,4 @@
-"""Two processes train as one: the same losses, a lost host, a checkpoint that one or two resume."""
+"""Two processes train like one: equal losses, a lost host, checkpoints that one or two resume."""
 
 import os
 import signal
@@ -6,17 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hosts_experiment import EXPERIMENT
+from hosts_experiment import EXPERIMENTS, checked
 
+from seqmodels.cli import status
 from seqmodels.train.fit import fit
+from seqmodels.train.runs.checkpoint import MANIFEST
 from seqmodels.train.runs.run_directory import RunDirectory
-
-pytestmark = pytest.mark.xdist_group("hosts")  # a fixture of theirs takes long
 
 TESTS = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -25,79 +24,75 @@ ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
 }
 ENVIRONMENT["XLA_FLAGS"] = ENVIRONMENT["XLA_FLAGS"].replace("count=8", "count=1")
-SMALL = ["--steps", "20", "--evaluate-every", "5", "--dispatch", "5", "--data", "text.txt"]
-SMALL += [
-    "--layers",
-    "1",
-    "--hidden",
-    "8",
-    "--embedding",
-    "4",
-    "--batch-size",
-    "4",
-    "--length",
-    "8",
-]
-RUN = Path("runs", "char_generation", "pair")
+TEXT = "".join(f"line {n} of {n * n}\n" for n in range(400))
+FLAGS = {
+    "toy": "",
+    "char_generation": "--data text.txt --layers 1 --hidden 8 --embedding 4 --batch-size 4 "
+    "--length 8",
+}
+COMMON = ["--name", "pair", "--steps", "20", "--evaluate-every", "5", "--dispatch", "5"]
 
 
-def together(folder, *flags):
-    """Two processes with the same flags, the first first."""
+def start_pair(folder, *flags, delay=0.0):
+    """Start two processes that train together, the first host first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    hosts = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--host-timeout", "15"]
-    return [run(folder, *hosts, "--process", str(number), *flags) for number in (0, 1)]
+    hosts = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--host-timeout", "10"]
+    environment = ENVIRONMENT | {"XDG_CACHE_HOME": str(folder / "cache"), "DELAY": str(delay)}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "hosts_experiment", *flags, *hosts, "--process", str(number)],
+            cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
 
 
-def run(folder, *flags):
-    environment = ENVIRONMENT | {"XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "hosts_experiment", *flags],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def finish(processes):
-    said = [process.communicate(timeout=280) for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), said
-    return [out for out, _ in said]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A run of two processes that was cut short when a host was lost."""
-    folder = tmp_path_factory.mktemp("hosts")
-    (folder / "text.txt").write_text("".join(f"line {n} of {n * n}\n" for n in range(400)))
-    pair = together(folder, "--name", "pair", *SMALL, "--delay", "0.2")
-    seals = folder / RUN / "checkpoints"
+def lose_a_host(folder, name, run):
+    """Start two processes, kill one after a checkpoint, and wait until the other one gives up."""
+    first, second = start_pair(folder, name, *COMMON, *FLAGS[name].split(), delay=0.2)
     deadline = time.monotonic() + 280
-    while not list(seals.glob("*/seal.json")):
+    while not list((folder / run).glob(f"checkpoints/*/{MANIFEST}")):
         assert time.monotonic() < deadline
-        assert pair[0].poll() is None, pair[0].communicate()
+        assert first.poll() is None, first.communicate()
         time.sleep(0.05)
-    pair[1].send_signal(signal.SIGKILL)
-    pair[1].communicate()
-    pair[0].communicate(timeout=120)  # gives up by itself when the other is lost
-    assert pair[0].returncode != 0
-    return folder
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    first.communicate(timeout=120)
+    assert first.returncode != 0
 
 
-def test_two_resume_what_two_began(folder):
-    said = finish(together(folder, "--resume", RUN, "--delay", "0"))
-    assert f"sample {RUN}" in said[0]
-    assert "nats" not in said[1]  # the first host alone speaks
-    directory = RunDirectory(folder / RUN)
-    config = replace(directory.config(EXPERIMENT.config), data=str(folder / "text.txt"))
-    data, numbers = EXPERIMENT.data(config, None), EXPERIMENT.numbers(config)
-    options = {"dev": data.dev, "metric": EXPERIMENT.metric, "numbers": numbers}
-    whole = fit(EXPERIMENT.task(config, data.extras), data.train, config, **options)
+def resume_with_two(folder, name, run):
+    """Complete the run with two processes and return what they print."""
+    pair = start_pair(folder, name, "--resume", str(run))
+    output = [process.communicate(timeout=280) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], output
+    return [out for out, _ in output]
+
+
+@pytest.mark.usefixtures("one_device")
+@pytest.mark.exhaustive  # six processes, one after the other
+@pytest.mark.parametrize("name", ["toy", "char_generation"])
+def test_one_or_two_processes_resume_what_two_began(name, workspace, capsys):
+    (workspace / "text.txt").write_text(TEXT)
+    run = Path("runs", name, "pair")
+    lose_a_host(workspace, name, run)
+    output = resume_with_two(workspace, name, run)
+    experiment = checked(EXPERIMENTS[name]())
+    assert f"evaluate {run}" in output[0]
+    assert experiment.metric.name not in output[1]  # only the first host prints
+
+    directory = RunDirectory(run)
+    config = directory.config(experiment.config)
+    data, rates = experiment.data(config, None), experiment.initial_rates(config)
+    task = experiment.task(config, data.metadata)
+    options = {"dev": data.dev, "metric": experiment.metric, "rates": rates}
+    whole = fit(task, data.train, config.training, **options)
     records = directory.records()
     assert [r["step"] for r in records] == [r["step"] for r in whole.records]
-    nats = [[r["nats"] for r in each] for each in (records, whole.records)]
-    np.testing.assert_allclose(*nats, rtol=1e-5)
+    values = [[r[experiment.metric.name] for r in each] for each in (records, whole.records)]
+    np.testing.assert_allclose(*values, rtol=1e-5)
 
-
-def test_one_resumes_what_two_made(folder):
-    (said,) = finish([run(folder, "--resume", RUN, "--steps", "25")])
-    assert "step 25" in said
+    assert status(experiment, ["--resume", str(run), "--steps", "25"]) == 0
+    assert "step 25" in capsys.readouterr().out

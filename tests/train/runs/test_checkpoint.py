@@ -1,5 +1,6 @@
-"""Checkpoints survive kills and damage: what is broken is named, and the last whole one is used."""
+"""Checkpoints survive kills and damage: damage is named, and the last undamaged one is used."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,27 +13,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_experiment import EXPERIMENT, Config
+from toy_experiment import EXPERIMENT, configure
 
 from seqmodels.errors import UserError
 from seqmodels.train.fit import resume, start
-from seqmodels.train.runs.checkpoint import SEAL, Checkpoints
+from seqmodels.train.runs.checkpoint import MANIFEST, OLD_MANIFEST, Checkpoints
 
-CONFIG = Config(average="ema")
+CONFIG = configure(average="ema")
 BATCHES = EXPERIMENT.data(CONFIG, None).train
 TASK = EXPERIMENT.task(CONFIG, {})
-NUMBERS = EXPERIMENT.numbers(CONFIG)
+RATES = EXPERIMENT.initial_rates(CONFIG)
 TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def state():
-    return start(TASK, BATCHES, CONFIG, NUMBERS)
+    return start(TASK, BATCHES, CONFIG.training, RATES)
 
 
 def at(state, step):
     params = jax.tree.map(lambda leaf: leaf + step, state.params)
     return state._replace(step=jnp.int32(step), params=params)
+
+
+def restore(checkpoints):
+    return resume(TASK, BATCHES, CONFIG.training, checkpoints, RATES)
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +52,20 @@ def saved(state, tmp_path_factory):
 
 @pytest.fixture
 def copy(saved, tmp_path):
-    said = []
+    """A copy of the saved checkpoints, and the lines that they report."""
+    lines = []
     shutil.copytree(saved, tmp_path / "copy")
-    return Checkpoints(tmp_path / "copy", keep=3, say=said.append), said
+    return Checkpoints(tmp_path / "copy", keep=3, report=lines.append), lines
 
 
-def test_what_is_restored_is_what_was_saved(copy, state):
-    checkpoints, said = copy
-    restored = resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS)
-    expected = at(state, 30)
+def test_the_restored_state_equals_the_saved_one(copy, state):
+    checkpoints, lines = copy
+    restored, expected = restore(checkpoints), at(state, 30)
     assert jax.tree.structure(restored) == jax.tree.structure(expected)
     for one, other in zip(jax.tree.leaves(restored), jax.tree.leaves(expected), strict=True):
         assert one.dtype == other.dtype
         assert bool(jnp.all(one == other))
-    assert said == []
+    assert lines == []
 
 
 def test_evaluation_reads_the_averaged_weights_of_the_best(copy, state):
@@ -95,47 +100,57 @@ def flip(path):
 
 
 @pytest.mark.parametrize("harm", [truncate, flip, Path.unlink])
-def test_any_harm_to_any_file_is_seen(copy, harm):
+def test_any_damage_to_any_file_is_detected(copy, harm):
     checkpoints, _ = copy
     step = checkpoints.directory / "30"
     for path in files(step):
         if path.stat().st_size:
             content = path.read_bytes()
             harm(path)
-            if path.name != SEAL or harm is not flip:  # a changed seal shows where it matters
+            if path.name != MANIFEST or harm is not flip:  # one bit of it may be in the value
                 assert checkpoints.damage(30), path
             path.write_bytes(content)
     assert checkpoints.damage(30) is None
 
 
 @pytest.mark.parametrize("harm", [truncate, Path.unlink])
-def test_the_last_whole_one_is_used_and_said_so(copy, harm):
-    checkpoints, said = copy
+def test_the_last_undamaged_checkpoint_is_used_and_reported(copy, harm):
+    checkpoints, lines = copy
     harm(max(files(checkpoints.directory / "30"), key=lambda path: path.stat().st_size))
-    assert int(resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS).step) == 20
-    assert len(said) == 1
-    assert f"{checkpoints.directory / '30'} is skipped" in said[0]
+    assert int(restore(checkpoints).step) == 20
+    assert len(lines) == 1
+    assert lines[0].startswith(f"skipping checkpoint {checkpoints.directory / '30'}: ")
     assert checkpoints.last_path() == checkpoints.directory / "20"
 
 
-def test_nothing_whole_is_a_clear_error(copy):
-    checkpoints, said = copy
+def test_a_run_without_an_undamaged_checkpoint_is_refused(copy):
+    checkpoints, lines = copy
     for step in checkpoints.steps():
-        (checkpoints.directory / str(step) / SEAL).unlink()
-    with pytest.raises(UserError, match="no whole checkpoint in"):
-        resume(TASK, BATCHES, CONFIG, checkpoints, NUMBERS)
-    assert len(said) == 3
+        (checkpoints.directory / str(step) / MANIFEST).unlink()
+    with pytest.raises(UserError, match="no undamaged checkpoint in"):
+        restore(checkpoints)
+    assert len(lines) == 3
 
 
-@pytest.mark.parametrize("changes", [{"units": 4}, {"optimizer": "sgd"}, {"accumulate": 2}])
-def test_a_config_that_does_not_fit_is_a_clear_error(copy, changes):
-    config = Config(**{"average": "ema", **changes})
-    batches = EXPERIMENT.data(config, None).train
+@pytest.mark.parametrize("values", [{"units": 4}, {"optimizer": "sgd"}, {"accumulate": 2}])
+def test_a_config_that_does_not_fit_is_refused(copy, values):
+    config = configure(**{"average": "ema", **values})
+    batches, task = EXPERIMENT.data(config, None).train, EXPERIMENT.task(config, {})
     with pytest.raises(UserError, match="does not fit the config"):
-        resume(EXPERIMENT.task(config, {}), batches, config, copy[0], NUMBERS)
+        resume(task, batches, config.training, copy[0], RATES)
 
 
-def test_kill_while_saving_costs_one_checkpoint_at_most(tmp_path):
+def test_old_manifests_are_read(copy):
+    checkpoints, lines = copy
+    for step in checkpoints.steps():
+        path = checkpoints.directory / str(step) / MANIFEST
+        path.rename(path.with_name(OLD_MANIFEST))
+    assert int(restore(checkpoints).step) == 30
+    assert checkpoints.best() == 10
+    assert lines == []
+
+
+def test_a_kill_while_saving_costs_at_most_one_checkpoint(tmp_path):
     command = [sys.executable, "-m", "toy_experiment", "train", "--runs", str(tmp_path)]
     flags = ["--evaluate-every", "1", "--dispatch", "1", "--steps", "100000", "--average", "ema"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
@@ -143,12 +158,14 @@ def test_kill_while_saving_costs_one_checkpoint_at_most(tmp_path):
     process = subprocess.Popen(command + flags, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
-        while not (len(list(directory.glob(f"*/{SEAL}"))) > 1 and list(directory.glob("*tmp*"))):
+        while len(list(directory.glob(f"*/{MANIFEST}"))) < 2 or not list(directory.glob("*tmp*")):
             assert time.monotonic() < deadline
             assert process.poll() is None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+    config = json.loads((directory.parent / "config.json").read_text())
+    assert config["module"] == "toy_experiment"  # not __main__
     names = [int(path.name) for path in directory.glob("*") if path.name.isdigit()]
-    restored = resume(TASK, BATCHES, CONFIG, Checkpoints(directory, say=lambda text: None), NUMBERS)
+    restored = restore(Checkpoints(directory, report=lambda text: None))
     assert int(restored.step) >= max(names) - 1 > 0

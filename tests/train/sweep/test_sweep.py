@@ -1,117 +1,125 @@
-"""A sweep's members are the runs that each would be alone; what is dropped, frozen, resumed."""
-
-import dataclasses
+"""Members of a sweep equal separate runs; diverged members are frozen; the best is kept."""
 
 import numpy as np
 import pytest
-from toy_experiment import EXPERIMENT, Config
+from toy_experiment import EXPERIMENT, configure, sweep_data
 
-from seqmodels.train.config import Metric
-from seqmodels.train.fit import fit, start
+from seqmodels.errors import UserError
+from seqmodels.train.config import Metric, with_values
+from seqmodels.train.fit import NATS, fit, start
 from seqmodels.train.sweep.points import SweepOptions
-from seqmodels.train.sweep.sweep import Problem, sweep
+from seqmodels.train.sweep.sweep import sweep
 
 pytestmark = pytest.mark.usefixtures("one_device")
 
 ERROR = Metric("error")
-CONFIG = Config(steps=20, evaluate_every=10, dispatch=5)
+CONFIG = configure(steps=20, evaluate_every=10, dispatch=5)
 GRID = [{"learning_rate": rate, "seed": seed} for rate in (1e-3, 1e-2) for seed in (0, 1)]
 
 
-def problem(config):
-    data = EXPERIMENT.data(config, None)
-    return Problem(EXPERIMENT.task(config, data.extras), data.train, data.dev)
-
-
-def swept(points=GRID, config=CONFIG, **changes):
-    options = {name: changes.pop(name) for name in ("directory", "logs", "keep") if name in changes}
+def run_sweep(points=GRID, config=CONFIG, options=SweepOptions(), metric=NATS, **others):  # noqa: B008
     return sweep(
-        problem, points, config, metric=ERROR, names=("noise",),
-        options=SweepOptions(**changes), **options,
-    )  # fmt: skip
+        sweep_data,
+        points,
+        config,
+        metric=metric,
+        initial_rates=EXPERIMENT.initial_rates,
+        options=options,
+        **others,
+    )
 
 
-def alone(point, config=CONFIG, order="shared"):
-    """The same run by ``fit``; what is measured on, and a shared order, are of the sweep's seed."""
-    own = dataclasses.replace(config, **point)
-    task, batches, dev = problem(dataclasses.replace(own, seed=config.seed))
-    batches = problem(own).train if order == "own" else batches
-    state = start(task, batches, own, EXPERIMENT.numbers(own))
-    return fit(task, batches, own, dev=dev, metric=ERROR, state=state)
+def run_alone(point, config=CONFIG, order="shared"):
+    """Train one member by ``fit``, on dev data (and a shared order) of the sweep's seed."""
+    own = with_values(config, point)
+    data = sweep_data(with_values(own, {"seed": config.training.seed}))
+    batches = sweep_data(own).train if order == "own" else data.train
+    state = start(data.task, batches, own.training, EXPERIMENT.initial_rates(own))
+    return fit(data.task, batches, own.training, dev=data.dev, metric=ERROR, state=state)
 
 
 def curve(records, split, name, member=None):
     return [r[name] for r in records if r["split"] == split and r.get("member") == member]
 
 
-@pytest.mark.parametrize(("slice", "order"), [(0, "shared"), (1, "own"), (3, "shared")])
-def test_each_member_is_the_run_it_would_be_alone(slice, order):
-    config = dataclasses.replace(CONFIG, schedule="plateau", average="ema", noise=0.2)
+@pytest.mark.parametrize(
+    ("slice", "order"),
+    [
+        pytest.param(0, "shared", marks=pytest.mark.exhaustive),
+        (1, "own"),
+        (3, "shared"),
+    ],
+)
+def test_each_member_equals_a_separate_run(slice, order):
+    config = with_values(CONFIG, {"schedule": "plateau", "average": "ema", "noise": 0.2})
     points = [*GRID, {"learning_rate": 0.1, "seed": 2}]
-    found = swept(points, config, slice=slice, order=order)
+    result = run_sweep(points, config, SweepOptions(slice=slice, order=order))
     for member in (1, 4):
-        run = alone(points[member], config, order)
+        alone = run_alone(points[member], config, order)
         for split, name in (("train", "loss"), ("train", "gradient_norm"), ("dev", "error")):
-            expected = curve(run.records, split, name)
+            expected = curve(alone.records, split, name)
             assert len(expected) == {"train": 4, "dev": 2}[split]
-            got = curve(found.records, split, name, member)
+            found = curve(result.records, split, name, member)
             # float32 rounding, grown over the steps
-            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
-    best = alone(points[found.rows[0].member], config, order)
-    np.testing.assert_allclose(found.best.state.params["w"], best.state.params["w"], rtol=1e-4)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    best = run_alone(points[result.rows[0].member], config, order)
+    np.testing.assert_allclose(result.best.state.params["w"], best.state.params["w"], rtol=1e-4)
 
 
-def test_a_diverged_member_is_frozen_and_spoils_no_other():
+@pytest.mark.parametrize("name", ["accuracy", "x"])
+def test_an_unknown_metric_is_refused_before_training(name):
+    logged = []
+    with pytest.raises(UserError, match=f"does not measure '{name}'; choose the metric from error"):
+        run_sweep(GRID[:1], metric=Metric(name), logs=[logged.append])
+    assert not logged
+
+
+def test_a_diverged_member_is_frozen_and_affects_no_other():
     points = [*GRID[:2], {"learning_rate": 1e30, "seed": 0}]
-    found, clean = swept(points), swept(GRID[:2])
+    result, clean = run_sweep(points), run_sweep(GRID[:2])
     for member in (0, 1):
-        got, expected = (curve(f.records, "dev", "error", member) for f in (found, clean))
-        np.testing.assert_allclose(got, expected, rtol=1e-5)
-    row = found.rows[-1]
-    assert (row.member, row.fate) == (2, "diverged at 5")
-    assert curve(found.records, "train", "loss", 2) == []
-    assert [r["step"] for r in found.records if r["member"] == 2] == [5]
+        found, expected = (curve(r.records, "dev", "error", member) for r in (result, clean))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    row = result.rows[-1]
+    assert (row.member, row.status) == (2, "diverged at 5")
+    assert curve(result.records, "train", "loss", 2) == []
+    assert [r["step"] for r in result.records if r["member"] == 2] == [5]
 
 
-def test_all_may_diverge():
-    found = swept([{"learning_rate": 1e30, "seed": 0}, {"learning_rate": 1e29, "seed": 0}])
-    assert found.best is None
-    assert [row.fate for row in found.rows] == ["diverged at 5"] * 2
+def test_all_members_may_diverge():
+    result = run_sweep([{"learning_rate": 1e30, "seed": 0}, {"learning_rate": 1e29, "seed": 0}])
+    assert result.best is None
+    assert [row.status for row in result.rows] == ["diverged at 5"] * 2
 
 
-def test_shapes_make_programs_and_one_table():
+def test_members_of_several_shapes_share_one_leaderboard():
     points = [{"units": units, "learning_rate": rate} for units in (2, 3) for rate in (1e-3, 1e-2)]
-    found = swept(points)
-    assert sorted(row.member for row in found.rows) == [0, 1, 2, 3]
-    assert [row.best for row in found.rows] == sorted(row.best for row in found.rows)
+    result = run_sweep(points)
+    assert sorted(row.member for row in result.rows) == [0, 1, 2, 3]
+    assert [row.best for row in result.rows] == sorted(row.best for row in result.rows)
     for member in range(4):
-        expected = curve(alone(points[member]).records, "dev", "error")
-        np.testing.assert_allclose(
-            curve(found.records, "dev", "error", member), expected, rtol=1e-4
-        )
-    assert found.best.state.params["w"].shape == (found.best.config.units, 1)
+        expected = curve(run_alone(points[member]).records, "dev", "error")
+        found = curve(result.records, "dev", "error", member)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert result.best.state.params["w"].shape == (result.best.config.units, 1)
 
 
-def test_the_best_is_kept_as_it_stood_at_its_best_evaluation():
+def test_the_best_member_is_kept_with_its_state_at_its_best_evaluation():
     kept = []
-    found = swept(keep=kept.append)
-    values = {r["step"]: min(curve_at(found.records, r["step"])) for r in dev(found.records)}
+    result = run_sweep(keep=kept.append)
+    dev = [record for record in result.records if record["split"] == "dev"]
+    lowest = {s: min(r["error"] for r in dev if r["step"] == s) for s in (10, 20)}
+    assert {record["step"] for record in dev} == lowest.keys()
     assert [best.value for best in kept] == [
         value
-        for step, value in values.items()
-        if value == min(v for s, v in values.items() if s <= step)
+        for step, value in lowest.items()
+        if value == min(v for s, v in lowest.items() if s <= step)
     ]
-    assert kept[-1].value == found.rows[0].best
-    assert kept[-1].config.learning_rate == GRID[kept[-1].member]["learning_rate"]
-    assert kept[-1].config.seed == CONFIG.seed  # whose data it saw
-    longer = dataclasses.replace(kept[-1].config, steps=CONFIG.steps + 1)
-    again = fit(*problem(longer)[:2], longer, state=kept[-1].state)
-    assert int(again.state.step) == longer.steps
-
-
-def dev(records):
-    return [record for record in records if record["split"] == "dev"]
-
-
-def curve_at(records, step):
-    return [record["error"] for record in dev(records) if record["step"] == step]
+    best = kept[-1]
+    assert best.value == result.rows[0].best
+    assert best.config.training.optimizer.learning_rate == GRID[best.member]["learning_rate"]
+    assert best.config.training.seed == CONFIG.training.seed  # the seed of its data
+    longer = with_values(best.config, {"steps": CONFIG.training.steps + 1})
+    data = sweep_data(longer)
+    again = fit(data.task, data.train, longer.training, state=best.state)
+    assert int(again.state.step) == longer.training.steps
