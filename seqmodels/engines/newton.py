@@ -178,6 +178,7 @@ def diagonal_recur(hidden: Float[Array, "*B H"], kernel: Float[Array, "*N H1 GH"
 
 @diagonal_recur.defjvp
 def diagonal_recur_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """Multiply each unit's tangent by the weights of its own gates."""
     (hidden, kernel), (dhidden, _) = primals, tangents
     units, a = kernel.shape[-2], recurrent_matmul(hidden, kernel)
     gates = kernel.reshape(*kernel.shape[:-1], -1, units)
@@ -248,6 +249,7 @@ def implicit_solution(
 
 
 def implicit_solution_fwd(static, arrays, solution, updated):
+    """Save the arrays and the solution for the backward pass."""
     return solution, (arrays, solution)
 
 

@@ -112,6 +112,7 @@ def reshape(layout: ClusterLayout, eqn: Equation, x: Fragments) -> Fragments:
 
 
 def slice_features(layout: ClusterLayout, eqn: Equation, x: Fragments) -> Fragments:
+    """Slice the features at the bounds of fragments."""
     starts, limits = eqn.params["start_indices"], eqn.params["limit_indices"]
     if any(stride != 1 for stride in eqn.params["strides"] or ()):
         raise unsupported("a slice with strides")
@@ -125,6 +126,7 @@ def slice_features(layout: ClusterLayout, eqn: Equation, x: Fragments) -> Fragme
 
 
 def split(layout: ClusterLayout, eqn: Equation, x: Fragments) -> list[Fragments]:
+    """Split an array into parts of whole fragments."""
     axis, shape = eqn.params["axis"], eqn.inputs[0].shape
     ends = np.cumsum(eqn.params["sizes"])
     places = [layout.fragments_along(axis, int(end), shape) for end in ends]
@@ -133,6 +135,7 @@ def split(layout: ClusterLayout, eqn: Equation, x: Fragments) -> list[Fragments]
 
 
 def concatenate(layout: ClusterLayout, eqn: Equation, *inputs: Fragments) -> Fragments:
+    """Concatenate arrays of whole fragments."""
     axis = eqn.params["dimension"]
     for variable in eqn.inputs:  # raises if an array has no whole fragments
         layout.fragments_along(axis, variable.shape[axis], eqn.outputs[0].shape)
@@ -140,6 +143,7 @@ def concatenate(layout: ClusterLayout, eqn: Equation, *inputs: Fragments) -> Fra
 
 
 def pad(layout: ClusterLayout, eqn: Equation, x: Fragments, filler: Any) -> Fragments:
+    """Pad an array at its ends with whole fragments of one value."""
     config, shape = eqn.params["padding_config"], eqn.outputs[0].shape
     if any(low < 0 or high < 0 or interior for low, high, interior in config):
         raise unsupported("padding other than at the ends")
