@@ -14,7 +14,7 @@ from seqmodels.types import Params, Task
 
 
 class Adaptation(NamedTuple):
-    """A way to adapt: a task, and the names of its own hyperparameters."""
+    """A method of adaptation: a task, and the names of its hyperparameters."""
 
     task: Task
     rates: tuple[str, ...]

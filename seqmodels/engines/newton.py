@@ -178,7 +178,7 @@ def diagonal_recur(hidden: Float[Array, "*B H"], kernel: Float[Array, "*N H1 GH"
 
 @diagonal_recur.defjvp
 def diagonal_recur_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    """Multiply each unit's tangent by the weights of its own gates."""
+    """Multiply each unit's tangent by the weights from that unit to its gates."""
     (hidden, kernel), (dhidden, _) = primals, tangents
     units, a = kernel.shape[-2], recurrent_matmul(hidden, kernel)
     gates = kernel.reshape(*kernel.shape[:-1], -1, units)

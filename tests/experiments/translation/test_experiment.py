@@ -85,6 +85,10 @@ def test_every_line_is_translated(trained, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
     assert status(EXPERIMENT, ["translate", trained, *fast]) == 0
     assert capsys.readouterr().out == "\ntrois deux un.\n\n"
+    assert status(EXPERIMENT, ["translate", trained, "one " * 120, *fast]) == 0
+    out, error = capsys.readouterr()
+    assert "line 1 has 120 words; only the first 6" in error
+    assert out.count("\n") == 1
 
 
 def test_the_best_translations_have_scores(trained, capsys):
