@@ -69,7 +69,7 @@ def sweep_in(directory, logs=()):
         configure(steps=20, evaluate_every=5, dispatch=5),
         metric=EXPERIMENT.metric,
         initial_rates=EXPERIMENT.initial_rates,
-        options=SweepOptions(halve_at=(10,)),
+        options=SweepOptions(halve_at=(5, 10)),
         directory=program_directory,
         logs=logs,
     )
@@ -99,7 +99,7 @@ def test_a_sweep_that_was_killed_and_interrupted_resumes_exactly():
         sweep_in(Path("parted"), [Terminate()])
     parted = sweep_in(Path("parted"))
     assert parted.rows == whole.rows
-    assert sorted(row.status.split()[0] for row in whole.rows).count("dropped") == 4
+    assert sorted(row.status.split()[0] for row in whole.rows).count("dropped") == 6
 
     def without_times(records):
         times = {"seconds", "compile_seconds", "per_second"}
