@@ -137,7 +137,7 @@ class RunDirectory:
         """Remove records after ``step`` and an incomplete last line."""
         lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        self.metrics_file.write_text("".join(line + "\n" for line in kept))
+        _write(self.metrics_file, "".join(line + "\n" for line in kept))
 
     def display_path(self) -> str:
         """Return the path as a person would type it."""
@@ -216,4 +216,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    _write(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one step: another process may read it at any time."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
