@@ -28,7 +28,7 @@ S     source positions that attention reads
 ====  ==========================================================================
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -50,6 +50,7 @@ __all__ = [
     "Metrics",
     "Noisy",
     "Num",
+    "Outputs",
     "Params",
     "Pullback",
     "PyTree",
@@ -200,23 +201,46 @@ class Total(NamedTuple):
         return self.sum / jnp.maximum(self.weight, 1.0)
 
 
-Metrics = dict[str, Total]
+class Outputs(NamedTuple):
+    """Outputs of a batch, for metrics that need all examples of a split at once.
+
+    values: pytree of arrays ``[B, ...]``
+    rows:   index of each example in its split; -1 in rows that only fill the shape
+    """
+
+    values: PyTree
+    rows: Int[Array, "B"]
+
+
+Metrics = dict[str, Total | Outputs]
 
 
 class Task(NamedTuple):
-    """What an experiment hands to the trainer; every function is pure and traceable.
+    """What an experiment hands to the trainer.
 
-    ``rates`` is a dict of float32 scalars: the numeric hyperparameters, which may be swept.
-    ``memory`` is the recurrent state that truncated backpropagation carries from one batch to the
-    next (``()`` if there is none). ``metrics`` is a dict of ``Total``.
+    The first four functions are pure and traceable. ``rates`` is a dict of float32 scalars: the
+    numeric hyperparameters, which may be swept. ``memory`` is the recurrent state that truncated
+    backpropagation carries from one batch to the next (``()`` if there is none). ``metrics`` is a
+    dict of ``Total``, whose sums may be vectors; ``measure`` may also return ``Outputs``.
 
     init:    ``(key) -> params``
     loss:    ``(params, rates, memory, batch, key) -> (loss, (memory, metrics))``
     measure: ``(params, rates, memory, batch) -> (memory, metrics)``, deterministic, for evaluation
     memory:  ``(params, batch) -> memory`` at the start of the data
+
+    The others run on the host, and their metrics are added to those measured.
+
+    derive:  ``(means) -> metrics`` that follow from the means, for example a root mean square
+    score:   ``(outputs) -> metrics`` of a whole split. For each name under which ``measure``
+             returns ``Outputs``, ``outputs`` holds a list with the values of every example, in the
+             order of the data.
+    labels:  names of the entries of each metric that is a vector, for tables
     """
 
     init: Callable[[PRNGKey], Params]
     loss: Callable[..., tuple[Array, tuple[PyTree, Metrics]]]
     measure: Callable[..., tuple[PyTree, Metrics]]
     memory: Callable[[Params, Any], PyTree] = lambda params, batch: ()
+    derive: Callable[[dict[str, Any]], dict[str, Any]] = lambda means: {}
+    score: Callable[[dict[str, list[PyTree]]], dict[str, Any]] = lambda outputs: {}
+    labels: Mapping[str, Sequence[str]] = {}
