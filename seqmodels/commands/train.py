@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqmodels.commands.advice import cost_advice
 from seqmodels.commands.output import command_lines, print_field
 from seqmodels.errors import UserError
-from seqmodels.train.config import FitConfig, RunOptions, check_config, in_steps
+from seqmodels.train.config import RunOptions, check_config, in_steps
 from seqmodels.train.experiment import Data, Experiment
 from seqmodels.train.runs.run import load_run
 from seqmodels.train.runs.run_directory import RunDirectory
@@ -22,7 +23,7 @@ class Session(NamedTuple):
 
     experiment: Experiment
     data: Data
-    config: FitConfig
+    config: Any
     directory: RunDirectory
     checkpoints: "Checkpoints"
     task: Any
@@ -32,11 +33,8 @@ class Session(NamedTuple):
 def train(experiment: Experiment, config: Any, options: RunOptions) -> int:
     """Train a model and return the exit status."""
     check_config(config)
-    session = (
-        resume(experiment, config, options)
-        if options.resume
-        else begin(experiment, config, options)
-    )
+    prepare = resume if options.resume else begin
+    session = prepare(experiment, config, options)
     introduce(session)
     status = run_fit(session, options)
     if status == 0:
@@ -58,7 +56,7 @@ def begin(experiment: Experiment, config: Any, options: RunOptions) -> Session:
     state = start(task, data.train, config.training, experiment.initial_rates(config))
     directory.create(experiment, config, data.metadata, options.recipe)
     checkpoints = Checkpoints(directory.checkpoints, config.training.keep)
-    return Session(experiment, data, config.training, directory, checkpoints, task, state)
+    return Session(experiment, data, config, directory, checkpoints, task, state)
 
 
 def resume(experiment: Experiment, config: Any, options: RunOptions) -> Session:
@@ -82,7 +80,7 @@ def resume(experiment: Experiment, config: Any, options: RunOptions) -> Session:
         raise UserError(f"{path} is complete at step {int(state.step)}; train longer with --steps")
     directory.write_config(experiment, config, directory.recipe())
     directory.rewind(int(state.step))
-    return Session(experiment, data, config.training, directory, checkpoints, task, state)
+    return Session(experiment, data, config, directory, checkpoints, task, state)
 
 
 def count_in_steps(config: Any, data: Data) -> Any:
@@ -91,7 +89,7 @@ def count_in_steps(config: Any, data: Data) -> Any:
 
 
 def introduce(session: Session) -> None:
-    """Print what is trained, on what, and the baseline."""
+    """Print what is trained, on what, what it costs, and the baseline."""
     import jax
 
     from seqmodels.train.progress import device_line
@@ -101,6 +99,8 @@ def introduce(session: Session) -> None:
     print_field("device", device_line())
     print_field("parameters", f"{parameters:,}")
     print_field("data", data_line(data))
+    for name, text in cost_advice(session.config, data):
+        print_field(name, text)
     print_field("baseline", f"{session.experiment.metric.name} {baseline_line(data)}")
     print_field("run", session.directory.display_path())
 
@@ -124,14 +124,15 @@ def run_fit(session: Session, options: RunOptions) -> int:
 
     experiment, data, config, directory, checkpoints, task, state = session
     with ExitStack() as stack:
-        report = ProgressReport(config.steps, experiment.metric, data.unit, int(state.step))
+        training = config.training
+        report = ProgressReport(training.steps, experiment.metric, data.unit, int(state.step))
         stack.enter_context(report)
         logs: list[Log] = [directory.log, report, *optional_logs(options, directory, stack)]
         try:
             fit(
                 task,
                 data.train,
-                config,
+                training,
                 dev=data.dev,
                 metric=experiment.metric,
                 state=state,

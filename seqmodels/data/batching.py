@@ -4,7 +4,7 @@ The position in the data and the step are one number. The order of an epoch is d
 ``(seed, epoch)``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +19,23 @@ Fields = Mapping[str, np.ndarray | Ragged]
 ALL = slice(None)
 
 
+class Bucket(NamedTuple):
+    """Examples that are padded to one shape.
+
+    rows:    indices of the examples
+    size:    rows of a batch
+    steps:   batches in an epoch
+    lengths: for each ragged field the length to which it is padded
+    longest: length of each example's longest ragged field
+    """
+
+    rows: Int[np.ndarray, "examples"]
+    size: int
+    steps: int
+    lengths: dict[str, int]
+    longest: Int[np.ndarray, "examples"]
+
+
 @dataclass(frozen=True)
 class Batches:
     """Host batches as a pure function of the step number.
@@ -31,12 +48,16 @@ class Batches:
                      own rows; without it, ``part`` is always the whole batch.
     batch_axis:      prefix pytree of a batch with the batch axis of each leaf. With it, several
                      devices share a batch; without it, each device receives the whole batch.
+    buckets:         the shapes to which examples are padded, if there are several
+    bucket_at:       ``(step) -> index of the bucket`` that the batch of a step comes from
     """
 
     at: Callable[[int, slice], Any]
     steps_per_epoch: int
     rows: Callable[[int], int] | None = None
     batch_axis: Any = None
+    buckets: Sequence[Bucket] = ()
+    bucket_at: Callable[[int], int] = lambda step: 0
 
     def __call__(self, step: int, part: slice = ALL) -> Any:
         return self.at(step, part)
@@ -53,15 +74,6 @@ class Batch(NamedTuple):
     fields: dict[str, np.ndarray | Padded]
     rows: Int[np.ndarray, "B"]
     weight: Float[np.ndarray, "B"]
-
-
-class _Bucket(NamedTuple):
-    """Examples that are padded to one shape, in ``steps`` batches of ``size`` rows."""
-
-    rows: np.ndarray
-    size: int
-    steps: int
-    lengths: dict[str, int]
 
 
 def batch_part(batch: Batch, part: slice) -> Batch:
@@ -98,23 +110,22 @@ def example_batches(
     run:     consecutive batches of one shape when shuffled, for example the steps of a dispatch
     """
     lengths = _lengths(fields)
-    shapes = [
-        _bucket(fields, rows, _size(batch_size, tokens, int(lengths[rows].max())))
-        for rows in _by_length(lengths, bounds or length_bounds(lengths, buckets))
-    ]
+    groups = _by_length(lengths, bounds or length_bounds(lengths, buckets))
+    shapes = [_bucket(fields, lengths, rows, batch_size, tokens) for rows in groups]
     plan = lru_cache(maxsize=2)(lambda epoch: _plan(shapes, seed, run, epoch))
     steps = sum(shape.steps for shape in shapes)
 
-    def planned(step: int) -> tuple[_Bucket, np.ndarray]:
+    def planned(step: int) -> tuple[int, np.ndarray]:
         epoch, position = divmod(step, steps)
         return plan(epoch)[position]
 
     def at(step: int, part: slice) -> Batch:
-        bucket, rows = planned(step)
-        return _gather(fields, rows[part], bucket.lengths)
+        index, rows = planned(step)
+        return _gather(fields, rows[part], shapes[index].lengths)
 
     axes = {name: int(isinstance(field, Ragged)) for name, field in fields.items()}
-    return Batches(at, steps, lambda step: len(planned(step)[1]), Batch._make((axes, 0, 0)))
+    rows, bucket_at = (lambda step: len(planned(step)[1])), (lambda step: planned(step)[0])
+    return Batches(at, steps, rows, Batch._make((axes, 0, 0)), shapes, bucket_at)
 
 
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
@@ -182,25 +193,28 @@ def _size(batch_size: int, tokens: int | None, length: int) -> int:
     return rows if rows == batch_size or rows < 8 else rows // 8 * 8
 
 
-def _bucket(fields: Fields, rows: np.ndarray, size: int) -> _Bucket:
-    lengths = {
+def _bucket(
+    fields: Fields, lengths: np.ndarray, rows: np.ndarray, batch_size: int, tokens: int | None
+) -> Bucket:
+    size = _size(batch_size, tokens, int(lengths[rows].max()))
+    padded = {
         name: max(1, int(field.lengths[rows].max()))
         for name, field in fields.items()
         if isinstance(field, Ragged)
     }
-    return _Bucket(rows, size, -(-len(rows) // size), lengths)
+    return Bucket(rows, size, -(-len(rows) // size), padded, lengths[rows])
 
 
 def _plan(
-    buckets: list[_Bucket], seed: int | None, run: int, epoch: int
-) -> list[tuple[_Bucket, np.ndarray]]:
-    """Return the bucket and the rows of each batch of an epoch."""
+    buckets: list[Bucket], seed: int | None, run: int, epoch: int
+) -> list[tuple[int, np.ndarray]]:
+    """Return the index of the bucket and the rows of each batch of an epoch."""
     shuffle = (lambda x: x) if seed is None else np.random.default_rng([seed, epoch]).permutation
     runs = []
-    for bucket in buckets:
+    for index, bucket in enumerate(buckets):
         # Split evenly, so that no batch has only a few remaining examples.
         parts = np.array_split(shuffle(bucket.rows), bucket.steps)
-        batches = [(bucket, _fill(part, bucket.size)) for part in parts]
+        batches = [(index, _fill(part, bucket.size)) for part in parts]
         runs += [batches[start : start + run] for start in range(0, len(batches), run)]
     order = shuffle(np.arange(len(runs)))
     return [batch for index in order for batch in runs[index]]

@@ -135,6 +135,8 @@ class Experiment:
     @property
     def program(self) -> str:
         """Command that starts the experiment."""
+        if self.module == "__main__" and sys.argv[0].endswith(".py"):
+            return f"python {sys.argv[0]}"
         return f"python -m {self.module.removesuffix('.experiment')}"
 
 

@@ -55,6 +55,18 @@ def windows(start: int, stop: int, dispatch: int, every: int) -> Iterator[tuple[
         start = end
 
 
+def count_programs(
+    batches: Batches, start: int, stop: int, dispatch: int, every: int = 1 << 60
+) -> int:
+    """Return how many shapes the chunks of ``feed`` have; a program is compiled for each."""
+    shapes = {
+        (piece[0], len(piece))
+        for window in windows(start, stop, dispatch, every)
+        for piece in pieces(batches.bucket_at, *window, key=int)
+    }
+    return len(shapes)
+
+
 def stack_batches(batches: Sequence[PyTree]) -> PyTree:
     """Stack K batches of one shape on a leading axis."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -53,6 +56,13 @@ def test_a_smoke_run_writes_everything_and_can_be_used(capsys):
     evaluation = json.loads((run / "evaluation.json").read_text())
     assert evaluation["dev"]["error"] == pytest.approx(dev["error"])
     check_mistakes(run, capsys)
+
+
+def test_a_script_suggests_commands_with_its_path(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    monkeypatch.setattr(sys, "argv", ["balls/train.py"])
+    script = type("Config", (), {"__module__": "__main__"})
+    assert replace(EXPERIMENT, config=script).program == "python balls/train.py"
 
 
 def check_mistakes(run, capsys):

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqmodels.data.batching import Batches
+from seqmodels.data.batching import Batches, example_batches
+from seqmodels.data.ragged import ragged
 from seqmodels.train.distributed.devices import data_mesh, place
-from seqmodels.train.feed import feed, pieces, prefetch, stack_batches, windows
+from seqmodels.train.feed import (
+    count_programs,
+    feed,
+    pieces,
+    prefetch,
+    shape_of,
+    stack_batches,
+    windows,
+)
 
 counts = st.integers(1, 30)
 
@@ -38,6 +47,15 @@ def test_pieces_have_one_shape_and_few_lengths(lengths):
         assert all(len(piece).bit_count() == 1 for piece in found)
     else:
         assert len(found) == 1
+
+
+@pytest.mark.parametrize(("dispatch", "every"), [(5, 12), (3, 1 << 60)])
+def test_programs_are_counted_as_the_feed_makes_them(dispatch, every):
+    sequences = ragged([np.zeros(n) for n in range(1, 60)])
+    batches = example_batches({"x": sequences}, 4, buckets=3, seed=0, run=dispatch)
+    with feed(batches, 0, 40, dispatch, every) as chunks:
+        shapes = {shape_of(chunk) for chunk, _ in chunks}
+    assert count_programs(batches, 0, 40, dispatch, every) == len(shapes)
 
 
 def test_stacking_adds_one_axis():
