@@ -15,6 +15,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_type_hi
 import tyro
 from tyro import conf
 
+from seqmodels.commands.ensemble import ensemble
 from seqmodels.commands.evaluate import evaluate
 from seqmodels.commands.flag_formats import FORMATS
 from seqmodels.commands.overview import overview, paragraphs
@@ -191,7 +192,8 @@ def descriptions(experiment: Experiment) -> dict[str, str]:
 
 def run_commands(experiment: Experiment) -> dict[str, Callable[[Run, Any], None]]:
     """Return the commands that use a trained run, by name."""
-    return {command.__name__: command for command in (evaluate, *experiment.commands)}
+    commands: list[Callable[[Run, Any], None]] = [evaluate, ensemble, *experiment.commands]
+    return {command.__name__: command for command in commands}
 
 
 def default_config(experiment: Experiment, arguments: list[str]) -> Any:

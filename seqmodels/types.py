@@ -48,6 +48,7 @@ __all__ = [
     "Layer",
     "Linear",
     "Metrics",
+    "Mixture",
     "Noisy",
     "Num",
     "Outputs",
@@ -215,6 +216,18 @@ class Outputs(NamedTuple):
 Metrics = dict[str, Total | Outputs]
 
 
+class Mixture(NamedTuple):
+    """How the predictions of several models are combined and measured.
+
+    predict: ``(params, rates, memory, batch) -> (memory, prediction)`` of one model
+    measure: ``(predictions, batch) -> metrics`` of their equally weighted mixture; every leaf of
+             ``predictions`` has a leading axis of models
+    """
+
+    predict: Callable[..., tuple[PyTree, PyTree]]
+    measure: Callable[[PyTree, Any], Metrics]
+
+
 class Task(NamedTuple):
     """What an experiment hands to the trainer.
 
@@ -235,6 +248,7 @@ class Task(NamedTuple):
              returns ``Outputs``, ``outputs`` holds a list with the values of every example, in the
              order of the data.
     labels:  names of the entries of each metric that is a vector, for tables
+    mixture: how an ensemble is measured; None if that is not defined
     """
 
     init: Callable[[PRNGKey], Params]
@@ -244,3 +258,4 @@ class Task(NamedTuple):
     derive: Callable[[dict[str, Any]], dict[str, Any]] = lambda means: {}
     score: Callable[[dict[str, list[PyTree]]], dict[str, Any]] = lambda outputs: {}
     labels: Mapping[str, Sequence[str]] = {}
+    mixture: Mixture | None = None

@@ -91,7 +91,7 @@ def test_the_overview_lists_commands_and_recipes_and_fits_the_terminal(
     text = overview(capsys, columns, monkeypatch)
     assert max(map(len, text.splitlines())) <= columns
     names = re.findall(r"^    (\w+)  ", text, re.MULTILINE)
-    assert names == ["train", "sweep", "evaluate", "say", "quick", "published"]
+    assert names == ["train", "sweep", "evaluate", "ensemble", "say", "quick", "published"]
     words = " ".join(text.split())
     assert "Say a word, and describe the run." in words
     assert "quick generated rows, 40 / 40 / 40: test error 0.5 +- 0.1 (2 seeds, 0.1 pro" in words

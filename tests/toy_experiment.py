@@ -112,7 +112,7 @@ def task(config, metadata):
     import jax.numpy as jnp
 
     from seqmodels.losses.classification import masked_sum
-    from seqmodels.types import Task
+    from seqmodels.types import Mixture, Task
 
     build = partial(model, config, metadata)
 
@@ -130,7 +130,18 @@ def task(config, metadata):
         state, errors = squares(build({}), params, memory, batch)
         return state, {"error": masked_sum(errors)}
 
-    return Task(build({}).init, loss, measure, lambda params, batch: jnp.zeros(len(batch["x"])))
+    def predict(params, rates, memory, batch):
+        state = build({}).apply(params, memory, batch["x"])
+        return state, state
+
+    def measure_mixture(states, batch):
+        return {"error": masked_sum((states.mean(axis=0) - batch["y"]) ** 2)}
+
+    def memory(params, batch):
+        return jnp.zeros(len(batch["x"]))
+
+    mixture = Mixture(predict, measure_mixture)
+    return Task(build({}).init, loss, measure, memory, mixture=mixture)
 
 
 def sweep_data(config):

@@ -10,8 +10,13 @@ from flax import nnx
 
 from experiments.long_memory.memory_problems import Examples
 from seqmodels.flax import layer
-from seqmodels.losses.classification import cross_entropy, is_correct, masked_sum
-from seqmodels.types import Array, Cell, Float, Layer, Metrics, Num, Params, Task
+from seqmodels.losses.classification import (
+    cross_entropy,
+    is_correct,
+    masked_sum,
+    mixture_log_probabilities,
+)
+from seqmodels.types import Array, Cell, Float, Layer, Metrics, Mixture, Num, Params, Task
 from seqmodels.unroll import unroll
 from seqmodels.wrap import output_size
 
@@ -69,15 +74,24 @@ def answer_task(model: AnswerModel) -> Task:
     ``error`` is a negative log-likelihood in nats, or squared if the targets are numbers.
     """
 
+    def predict(params: Params, rates: dict, memory: Any, batch: Examples):
+        return memory, model.apply(params, jnp.asarray(batch.inputs), len(batch.targets))
+
     def measure(params: Params, rates: dict, memory: Any, batch: Examples):
-        inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
-        return memory, answer_metrics(model.apply(params, inputs, len(targets)), targets)
+        memory, answers = predict(params, rates, memory, batch)
+        return memory, answer_metrics(answers, jnp.asarray(batch.targets))
+
+    def measure_mixture(answers: Float[Array, "M N B V"], batch: Examples) -> Metrics:
+        targets = jnp.asarray(batch.targets)
+        if jnp.issubdtype(targets.dtype, jnp.floating):
+            return answer_metrics(jnp.mean(answers, axis=0), targets)
+        return answer_metrics(mixture_log_probabilities(answers), targets)
 
     def loss(params: Params, rates: dict, memory: Any, batch: Examples, key: Any):
         memory, metrics = measure(params, rates, memory, batch)
         return metrics["error"].mean, (memory, metrics)
 
-    return Task(model.init, loss, measure)
+    return Task(model.init, loss, measure, mixture=Mixture(predict, measure_mixture))
 
 
 def answer_metrics(answers: Float[Array, "N B V"], targets: Num[Array, "N B"]) -> Metrics:

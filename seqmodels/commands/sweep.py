@@ -4,12 +4,14 @@ runs/<experiment>/<name>/
   config.json, ...  settings shared by the members   sweep.json  points and options
   sweep.csv         leaderboard                      sweep.png   curves; value against each flag
   best/             an ordinary run                  program-0/  state of each program, to resume
+  members/000/      all members, with --keep-members
 """
 
 import json
 import shutil
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqmodels.commands.output import command_lines, print_field
@@ -22,7 +24,7 @@ from seqmodels.train.sweep.points import Axis, Point, SweepOptions, make_points
 
 if TYPE_CHECKING:
     from seqmodels.train.progress import SweepReport
-    from seqmodels.train.sweep.population_trainer import Best
+    from seqmodels.train.sweep.keeper import Best, Keeper
     from seqmodels.train.sweep.sweep import SweepData, SweepResult
 
 
@@ -136,7 +138,7 @@ class SweepSession:
             options=options,
             directory=self.program_directory,
             logs=[report],
-            keep=self.keep,
+            keeper=self.keeper(options),
         )
 
     def build(self, config: Any) -> "SweepData":
@@ -153,12 +155,23 @@ class SweepSession:
         directory.path.mkdir(exist_ok=True)
         return directory
 
-    def keep(self, best: "Best") -> None:
-        """Write the best member so far as an ordinary run, then move it into place."""
+    def keeper(self, options: SweepOptions) -> "Keeper":
+        """Return what saves the best member, and every member if the options ask for it."""
+        from seqmodels.train.sweep.keeper import Keeper
+
+        path = self.directory.path
+        member = partial(self.save_member, path / "members") if options.keep_members else None
+        return Keeper(partial(self.save, path / "best"), member)
+
+    def save_member(self, folder: Path, member: "Best") -> None:
+        """Write a member into its own folder."""
+        self.save(folder / f"{member.member:03d}", member)
+
+    def save(self, path: Path, best: "Best") -> None:
+        """Write a member as an ordinary run, then move it into place."""
         from seqmodels.train.runs.checkpoint import Checkpoints
 
-        path = self.directory.path / "best"
-        run = RunDirectory(path.with_name("best.partial"))
+        run = RunDirectory(path.with_name(f"{path.name}.partial"))
         run.create(self.experiment, best.config, self.metadata, self.directory.recipe())
         checkpoints = Checkpoints(run.checkpoints)
         checkpoints.save(best.state, best.value)
@@ -180,6 +193,8 @@ class SweepSession:
             return 1
         self.draw_best(best, result, baseline)
         print_field("sweep", f"{self.directory.display_path()}: sweep.csv, sweep.png")
+        if (path / "members").exists():
+            print(f"{'':12}{self.experiment.program} ensemble {self.directory.display_path()}")
         print(command_lines(self.experiment, best))
         return 0
 

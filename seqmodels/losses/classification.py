@@ -1,5 +1,6 @@
 """Cross-entropy, one value per row, and sums that exclude padding."""
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -29,6 +30,19 @@ def cross_entropy(
         return sharp
     chosen = jnp.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
     return sharp + jnp.asarray(smoothing, logits.dtype) * (chosen - jnp.mean(logits, axis=-1))
+
+
+def mixture_log_probabilities(logits: Float[Array, "M *B V"]) -> Float[Array, "*B V"]:
+    """Return the log-probabilities of the equally weighted mixture of M predictions.
+
+        log 1/M sum_m softmax(z_m)
+
+    >>> logits = jnp.log(jnp.array([[0.9, 0.1], [0.5, 0.5]]))
+    >>> jnp.exp(mixture_log_probabilities(logits))
+    Array([0.7, 0.3], dtype=float32)
+    """
+    nats = jax.nn.log_softmax(logits.astype(at_least_float32(logits.dtype)))
+    return jax.nn.logsumexp(nats, axis=0) - jnp.log(jnp.asarray(len(logits), nats.dtype))
 
 
 def masked_sum(values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None) -> Total:

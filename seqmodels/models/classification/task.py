@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from seqmodels.losses.classification import cross_entropy, is_correct, weighted_sum
+from seqmodels.losses.classification import (
+    cross_entropy,
+    is_correct,
+    mixture_log_probabilities,
+    weighted_sum,
+)
 from seqmodels.models.classification.classifier import Classifier, Fields
-from seqmodels.types import Array, Float, Metrics, Params, Task
+from seqmodels.types import Array, Float, Metrics, Mixture, Params, Task
 
 
 def classifier_task(
@@ -26,11 +31,22 @@ def classifier_task(
         nats = cross_entropy(logits, batch.fields["label"], rates.get("smoothing", 0.0))
         return weighted_sum(nats, batch.weight).mean, (memory, metrics)
 
+    def predict(params: Params, rates: dict, memory: Any, batch: Any):
+        return memory, build({}).apply(params, batch.fields)
+
     def measure(params: Params, rates: dict, memory: Any, batch: Any):
-        logits = build({}).apply(params, batch.fields)
+        memory, logits = predict(params, rates, memory, batch)
         return memory, metrics_of(logits, batch.fields, batch.weight)
 
-    return Task(init=lambda key: build({}).init(key), loss=loss, measure=measure)
+    def measure_mixture(logits: Float[Array, "M B V"], batch: Any) -> Metrics:
+        return metrics_of(mixture_log_probabilities(logits), batch.fields, batch.weight)
+
+    return Task(
+        init=lambda key: build({}).init(key),
+        loss=loss,
+        measure=measure,
+        mixture=Mixture(predict, measure_mixture),
+    )
 
 
 def class_metrics(logits: Float[Array, "B V"], fields: Fields, weight: Array) -> Metrics:

@@ -50,7 +50,7 @@ def dynamic_task(task: Task, squares: Params) -> Task:
     def memory(params: Params, window: Any) -> DynamicMemory:
         return DynamicMemory(task.memory(params, window), jax.tree.map(jnp.copy, params))
 
-    return task._replace(measure=measure, memory=memory)
+    return task._replace(measure=measure, memory=memory, mixture=None)
 
 
 def gradient_squares(

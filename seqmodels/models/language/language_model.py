@@ -8,14 +8,19 @@ import jax.numpy as jnp
 
 from seqmodels.engines.problem import where
 from seqmodels.layers.softmax import Softmax, softmax
-from seqmodels.losses.classification import masked_sum
+from seqmodels.losses.classification import (
+    cross_entropy,
+    is_correct,
+    masked_sum,
+    mixture_log_probabilities,
+)
 from seqmodels.models.language.context_encoders import (
     ContextEncoder,
     recurrent_encoder,
     token_embedding,
 )
 from seqmodels.noise import Rate, dropout_mask
-from seqmodels.types import Array, Carry, Cell, Float, Int, Key, Params, Task
+from seqmodels.types import Array, Carry, Cell, Float, Int, Key, Metrics, Mixture, Params, Task
 
 
 class HiddenStates(NamedTuple):
@@ -135,18 +140,42 @@ def language_model_task(
         init=lambda key: build({}).init(key),
         loss=loss,
         measure=measure,
+        mixture=language_model_mixture(build),
         memory=lambda params, window: build({}).start(params, window.inputs.shape[1:]),
     )
+
+
+def language_model_mixture(build: Callable[[dict[str, Any]], LanguageModel]) -> Mixture:
+    """Return the mixture of the next-token distributions of several models."""
+
+    def predict(params: Params, rates: dict, memory: Carry, window: Any):
+        model = build({})
+        carry = window_carry(model, params, memory, window)
+        logits, carry = model.unroll(params, window.inputs, carry)
+        return carry, logits
+
+    def measure(logits: Float[Array, "M T B V"], window: Any) -> Metrics:
+        nats = mixture_log_probabilities(logits)
+        return {
+            "nats": masked_sum(cross_entropy(nats, window.targets), window.mask),
+            "accuracy": masked_sum(is_correct(nats, window.targets), window.mask),
+        }
+
+    return Mixture(predict, measure)
 
 
 def encode_window(
     model: LanguageModel, params: Params, memory: Carry, window: Any, key: Any = None
 ) -> tuple[HiddenStates, Carry]:
     """Encode a ``data.streams.Window``, starting from the carry of the previous window."""
-    start = model.start(params, window.inputs.shape[1:])
-    # A stream resets only at the first step of a window, so the encoder needs no resets.
-    carry = where(window.resets[0], start, memory)
+    carry = window_carry(model, params, memory, window)
     return model.encode(params, window.inputs, carry, key)
+
+
+def window_carry(model: LanguageModel, params: Params, memory: Carry, window: Any) -> Carry:
+    """Return the carry of the previous window, reset in the streams that begin with this one."""
+    # A stream resets only at the first step of a window, so the encoder needs no resets.
+    return where(window.resets[0], model.start(params, window.inputs.shape[1:]), memory)
 
 
 def activation_penalty(hidden: HiddenStates, size: float, change: float) -> Float[Array, ""]:

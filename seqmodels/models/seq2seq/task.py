@@ -8,9 +8,14 @@ import jax.numpy as jnp
 
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
-from seqmodels.losses.classification import cross_entropy, is_correct, masked_sum
+from seqmodels.losses.classification import (
+    cross_entropy,
+    is_correct,
+    masked_sum,
+    mixture_log_probabilities,
+)
 from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder
-from seqmodels.types import Array, Bool, Float, Int, Metrics, Params, Task
+from seqmodels.types import Array, Bool, Float, Int, Metrics, Mixture, Params, Task
 
 
 class TeacherForcing(NamedTuple):
@@ -47,13 +52,22 @@ def translation_task(
         nats = cross_entropy(logits, labels, rates.get("smoothing", 0.0))
         return masked_sum(nats, mask).mean, (memory, token_metrics(logits, labels, mask))
 
-    def measure(params: Params, rates: dict, memory: Any, batch: Batch):
-        model, (inputs, labels, mask) = build({}), teacher_forcing(batch)
+    def predict(params: Params, rates: dict, memory: Any, batch: Batch):
+        model, (inputs, _, mask) = build({}), teacher_forcing(batch)
         encoded = model.encode(params, batch.fields["source"])
-        logits = model.unroll(params, encoded, inputs, mask)
+        return memory, model.unroll(params, encoded, inputs, mask)
+
+    def measure(params: Params, rates: dict, memory: Any, batch: Batch):
+        memory, logits = predict(params, rates, memory, batch)
+        _, labels, mask = teacher_forcing(batch)
         return memory, token_metrics(logits, labels, mask)
 
-    return Task(init=lambda key: build({}).init(key), loss=loss, measure=measure)
+    return Task(
+        init=lambda key: build({}).init(key),
+        loss=loss,
+        measure=measure,
+        mixture=Mixture(predict, mixture_metrics),
+    )
 
 
 def token_metrics(
@@ -64,6 +78,12 @@ def token_metrics(
         "nats": masked_sum(cross_entropy(logits, labels), mask),
         "accuracy": masked_sum(is_correct(logits, labels), mask),
     }
+
+
+def mixture_metrics(logits: Float[Array, "M T B V"], batch: Batch) -> Metrics:
+    """Return ``token_metrics`` of the mixture of several models."""
+    _, labels, mask = teacher_forcing(batch)
+    return token_metrics(mixture_log_probabilities(logits), labels, mask)
 
 
 def teacher_forcing(batch: Batch) -> TeacherForcing:

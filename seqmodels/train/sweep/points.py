@@ -43,6 +43,9 @@ class SweepOptions:
     slice: int = 0
     """Members to train at the same time; 0 chooses by backend, model size and memory."""
 
+    keep_members: bool = False
+    """Save every member at its best evaluation, for ``ensemble``, and not only the best one."""
+
     halve_at: tuple[int, ...] = ()
     """Steps after which the worse half of the members is dropped, at the next evaluation."""
 

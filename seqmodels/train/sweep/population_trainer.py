@@ -1,6 +1,7 @@
 """The trainer's loop over a population."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ from seqmodels.train.optimizer import update_plateau
 from seqmodels.train.program import Program
 from seqmodels.train.records import Record, train_record
 from seqmodels.train.state import ChunkOutput, TrainState, evaluation_params
+from seqmodels.train.sweep.keeper import Best, Keeper
 from seqmodels.train.sweep.population import (
     is_alive,
     lift_over_members,
@@ -30,15 +32,6 @@ from seqmodels.train.sweep.strategies import Evaluation, Selection, Strategy
 from seqmodels.types import PyTree
 
 _update_plateau = jax.jit(jax.vmap(update_plateau))
-
-
-class Best(NamedTuple):
-    """The best member so far, with its state at its best evaluation."""
-
-    member: int
-    config: Any
-    state: TrainState
-    value: float  # of the headline metric, negated if necessary so that lower is better
 
 
 def stack_orders(orders: Sequence[Batches]) -> Batches:
@@ -70,7 +63,7 @@ class Population(NamedTuple):
     swept_rates: list[str]  # the hyperparameters in which members differ
     slice: int
     strategy: Strategy
-    keep: Callable[[Best], None]
+    keep: Keeper
 
 
 class PopulationTrainer(Trainer):
@@ -159,8 +152,14 @@ class PopulationTrainer(Trainer):
         return self.select(state._replace(plateau=plateau), values)
 
     def offer(self, state: TrainState, values: np.ndarray) -> None:
-        """Pass the best member of this evaluation to ``keep``."""
-        position = int(np.argmin(values))
+        """Pass each member's state to ``keep``, the best one first."""
+        for position in np.argsort(values).tolist():
+            number = self.population.members[position].number
+            make = partial(self.snapshot, state, position, float(values[position]))
+            self.population.keep(number, float(values[position]), make)
+
+    def snapshot(self, state: TrainState, position: int, value: float) -> Best:
+        """Return a member with its current state."""
         number, config = self.population.members[position]
         own, values_of = member_state(state, position), config_values(config)
         moved = {
@@ -168,8 +167,7 @@ class PopulationTrainer(Trainer):
             for name in self.population.swept_rates
             if np.float32(values_of[name]) != own.rates[name]
         }
-        best = Best(number, with_values(config, moved), own, float(values[position]))
-        self.population.keep(best)
+        return Best(number, with_values(config, moved), own, value)
 
     def select(self, state: TrainState, values: np.ndarray) -> TrainState:
         if self.step >= self.config.steps:

@@ -22,11 +22,11 @@ from seqmodels.train.records import Record
 from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.runs.run_directory import RunDirectory
 from seqmodels.train.state import TrainState
+from seqmodels.train.sweep.keeper import Best, Keeper
 from seqmodels.train.sweep.leaderboard import Row, leaderboard
 from seqmodels.train.sweep.points import Point, SweepOptions, group_by_program
 from seqmodels.train.sweep.population import first_member, init_population
 from seqmodels.train.sweep.population_trainer import (
-    Best,
     Member,
     Population,
     PopulationTrainer,
@@ -84,7 +84,7 @@ def sweep(
     options: SweepOptions = SweepOptions(),  # noqa: B008 (frozen)
     directory: Callable[[int], RunDirectory] | None = None,
     logs: Sequence[Log] = (),
-    keep: Callable[[Best], None] = lambda best: None,
+    keeper: Keeper | None = None,
 ) -> SweepResult:
     """Train a member for each point (field name -> value), each as if it ran alone.
 
@@ -94,32 +94,14 @@ def sweep(
     config:    a ``FitConfig``, or a config with a field ``training``
     metric:    the headline metric; if the task measures a single one, the name may be left out
     directory: ``(i) -> directory`` with the state of program i, so that a killed sweep can resume
-    keep:      called with each new best member
+    keeper:    receives the states of the best members
     """
     check_config(config)
     records: list[Record] = []
-    keeper = _BestKeeper(keep)
+    keeper = keeper or Keeper()
     for group in _groups(points, config, initial_rates, directory):
         metric = _train(group, build, metric, options, records, logs, keeper)
     return SweepResult(leaderboard(points, records, metric), records, keeper.best)
-
-
-class _BestKeeper:
-    """Passes on each member that is better than all before it."""
-
-    def __init__(self, keep: Callable[[Best], None]):
-        self.keep, self.value = keep, np.inf
-        self.best: Best | None = None
-
-    def __call__(self, best: Best) -> None:
-        if best.value < self.value:
-            self.best, self.value = best, best.value
-            self.keep(best)
-
-    def read(self, records: Sequence[Record], metric: Metric) -> None:
-        """Restore the best value from the records of an interrupted sweep."""
-        values = [metric.signed(r[metric.name]) for r in records if r["split"] == "dev"]
-        self.value = min([self.value, *(value for value in values if np.isfinite(value))])
 
 
 def _groups(
@@ -150,7 +132,7 @@ def _train(
     options: SweepOptions,
     records: list[Record],
     logs: Sequence[Log],
-    keep: _BestKeeper,
+    keep: Keeper,
 ) -> Metric:
     """Train the members of one program from their last checkpoint; return the headline metric."""
     data, config, configs = build(group.config), group.config, group.configs

@@ -7,6 +7,7 @@ from toy_experiment import EXPERIMENT, configure, sweep_data
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric, with_values
 from seqmodels.train.fit import NATS, fit, start
+from seqmodels.train.sweep.keeper import Keeper
 from seqmodels.train.sweep.points import SweepOptions
 from seqmodels.train.sweep.sweep import sweep
 
@@ -106,7 +107,7 @@ def test_members_of_several_shapes_share_one_leaderboard():
 
 def test_the_best_member_is_kept_with_its_state_at_its_best_evaluation():
     kept = []
-    result = run_sweep(keep=kept.append)
+    result = run_sweep(keeper=Keeper(kept.append))
     dev = [record for record in result.records if record["split"] == "dev"]
     lowest = {s: min(r["error"] for r in dev if r["step"] == s) for s in (10, 20)}
     assert {record["step"] for record in dev} == lowest.keys()
@@ -123,3 +124,16 @@ def test_the_best_member_is_kept_with_its_state_at_its_best_evaluation():
     data = sweep_data(longer)
     again = fit(data.task, data.train, longer.training, state=best.state)
     assert int(again.state.step) == longer.training.steps
+
+
+def test_every_member_is_kept_at_its_best_evaluation():
+    best, members = [], []
+    result = run_sweep(keeper=Keeper(best.append, members.append))
+    last = {kept.member: kept for kept in members}
+    assert {row.member: row.best for row in result.rows} == {m: k.value for m, k in last.items()}
+    assert best[-1].value == min(kept.value for kept in members)
+    for row in result.rows:
+        assert int(last[row.member].state.step) == row.step
+    resumed = Keeper(best.append, members.append)
+    resumed.read(result.records, ERROR)
+    resumed(0, last[0].value, pytest.fail)  # no better than before
