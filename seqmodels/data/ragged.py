@@ -26,8 +26,16 @@ class Padded(NamedTuple):
     mask: Bool[np.ndarray, "T B"]
 
 
-def ragged(sequences: Sequence[np.ndarray]) -> Ragged:
-    """Concatenate arrays ``[length, *D]``."""
+def ragged(sequences: Sequence[np.ndarray] | np.ndarray) -> Ragged:
+    """Concatenate arrays ``[length, *D]``; one contiguous array ``[N, T, *D]`` is not copied.
+
+    >>> ragged(np.zeros((3, 5, 2))).lengths
+    array([5, 5, 5])
+    """
+    if isinstance(sequences, np.ndarray) and sequences.ndim > 1:
+        count, length, *features = sequences.shape
+        values = sequences.reshape(count * length, *features)
+        return Ragged(values, np.arange(count + 1) * length)
     offsets = np.cumsum([0, *(len(sequence) for sequence in sequences)])
     values = np.concatenate(sequences) if len(sequences) else np.zeros(0, np.int32)
     return Ragged(values, offsets)
@@ -42,3 +50,11 @@ def pad(sequences: Ragged, rows: Int[np.ndarray, "B"], length: int) -> Padded:
     values = np.zeros((*mask.shape, *sequences.values.shape[1:]), sequences.values.dtype)
     values[mask] = sequences.values[(begin + time)[mask]]
     return Padded(values, mask)
+
+
+def zero_where_masked(
+    values: Shaped[np.ndarray, "..."], mask: Bool[np.ndarray, "*B"]
+) -> Shaped[np.ndarray, "..."]:
+    """Return the values where the mask, which has their leading axes, is True; elsewhere zero."""
+    mask = mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
+    return np.where(mask, values, np.zeros_like(values))

@@ -81,3 +81,22 @@ def test_a_text_that_is_too_short_is_reported_by_name():
         evaluation_windows(np.arange(1), 3, 4, name="poem.txt")
     with pytest.raises(UserError, match="must be 1 or more"):
         training_windows(np.arange(12), 0, 4)
+
+
+@pytest.mark.parametrize("make", [training_windows, evaluation_windows])
+def test_a_real_valued_series_is_cut_like_a_text(make):
+    """Column d of the series is the token plus d, so each column must equal the text's windows."""
+    tokens = np.arange(1, 24, dtype=np.float32)
+    series = tokens[:, None] + np.arange(3, dtype=np.float32)
+    text, values = make(tokens, 3, 2), make(series, 3, 2)
+    assert text.steps_per_epoch == values.steps_per_epoch
+    for step in range(text.steps_per_epoch):
+        expected, found = text(step), values(step)
+        np.testing.assert_array_equal(found.mask, expected.mask)
+        np.testing.assert_array_equal(found.resets, expected.resets)
+        columns = expected.mask[..., None] * np.arange(3, dtype=np.float32)
+        np.testing.assert_array_equal(found.inputs, expected.inputs[..., None] + columns)
+        np.testing.assert_array_equal(found.targets, expected.targets[..., None] + columns)
+        assert found.inputs.dtype == np.float32
+    with pytest.raises(UserError, match="the sensor has 1 steps"):
+        make(series[:1], 3, 2, name="the sensor")
