@@ -1,28 +1,103 @@
-"""Random changes to the sequences of a training batch."""
+"""Random changes to training batches.
 
-from collections.abc import Callable
+An augmentation may change, add or remove any field of a batch. It keeps the rows. A program is
+compiled for each shape, so the shapes of an augmented batch depend on those of the batch only.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from seqmodels.data.batching import Batch
-from seqmodels.data.ragged import Padded
+from seqmodels.data.ragged import Padded, zero_where_masked
+from seqmodels.errors import UserError
 
 SequenceTransform = Callable[[Padded, np.random.Generator], Padded]
-Augmentation = Callable[[Batch, np.random.Generator], Batch]
+Augmentation = Callable[[Any, np.random.Generator], Any]  # from batch to batch
 
 
-def sequence_augmentation(*transforms: SequenceTransform) -> Augmentation:
-    """Return an augmentation that applies the transforms to field ``x``, one after the other."""
+def compose(*augmentations: Augmentation) -> Augmentation:
+    """Return an augmentation that applies these, one after the other."""
 
-    def augment(batch: Batch, random: np.random.Generator) -> Batch:
-        x = batch.fields["x"]
-        assert isinstance(x, Padded)
-        for transform in transforms:
-            x = transform(x, random)
-        return batch._replace(fields=batch.fields | {"x": x})
+    def augment(batch: Any, random: np.random.Generator) -> Any:
+        for augmentation in augmentations:
+            batch = augmentation(batch, random)
+        return batch
 
     return augment
+
+
+def sequence_augmentation(
+    *transforms: SequenceTransform, fields: Sequence[str] = ("x",)
+) -> Augmentation:
+    """Return an augmentation that applies the transforms to fields, one after the other.
+
+    Each field has random numbers of its own; ``row_augmentation`` changes several fields alike.
+    """
+
+    def augment(batch: Batch, random: np.random.Generator) -> Batch:
+        changed = dict(batch.fields)
+        for name in fields:
+            x = _sequences(batch, name)
+            for transform in transforms:
+                x = transform(x, random)
+            changed[name] = x
+        return batch._replace(fields=changed)
+
+    return augment
+
+
+def row_augmentation(
+    draw: Callable[[np.random.Generator, int], np.ndarray],
+    transforms: Mapping[str, Callable[[Any, np.ndarray], Any]],
+    record: str | None = None,
+) -> Augmentation:
+    """Return an augmentation with one parameter per row, which several fields share.
+
+    draw:       ``(random, rows) -> parameter [B, ...]``, for example a transposition or a speed
+    transforms: for each field to change, ``(field, parameter) -> field``
+    record:     name of a new field that holds the parameter
+    """
+
+    def augment(batch: Batch, random: np.random.Generator) -> Batch:
+        parameter = draw(random, len(batch.rows))
+        fields = dict(batch.fields)
+        for name, transform in transforms.items():
+            fields[name] = transform(_field(batch, name), parameter)
+        if record is not None:
+            if record in fields:
+                raise UserError(f"record={record!r}: the batch already has a field of this name")
+            fields[record] = parameter
+        return batch._replace(fields=fields)
+
+    return augment
+
+
+def stretch_time(x: Padded, speed: Float[np.ndarray, "B"], slowest: float) -> Padded:
+    """Return each sequence played at its speed: step t has the value at ``speed * t``.
+
+    Real values are interpolated linearly; integers (labels, tokens) are those of the nearest step.
+
+    slowest: smallest speed; it determines the number of steps of the result
+    """
+    if speed.min() < slowest:
+        raise UserError(f"a speed of {speed.min():g} is below slowest={slowest:g}")
+    lengths = x.mask.sum(axis=0)
+    steps = np.arange(int(np.ceil(len(x.mask) / slowest)))[:, None]
+    mask = steps < np.ceil(lengths / speed)
+    last = np.maximum(lengths - 1, 0)
+    position = np.minimum(steps * speed, last)
+    if not np.issubdtype(x.values.dtype, np.floating):
+        return gather_steps(x, np.rint(position).astype(int), mask)
+    before = position.astype(int)
+    left, right = (
+        gather_steps(x, at, mask).values for at in (before, np.minimum(before + 1, last))
+    )
+    weight = (position - before).astype(x.values.dtype)
+    weight = weight.reshape(weight.shape + (1,) * (left.ndim - weight.ndim))
+    return Padded(left + weight * (right - left), mask)
 
 
 def gaussian_noise(deviation: float) -> SequenceTransform:
@@ -30,7 +105,7 @@ def gaussian_noise(deviation: float) -> SequenceTransform:
 
     def transform(x: Padded, random: np.random.Generator) -> Padded:
         noise = deviation * random.standard_normal(x.values.shape, np.float32)
-        return Padded(np.where(x.mask[..., None], x.values + noise, x.values), x.mask)
+        return Padded(x.values + zero_where_masked(noise, x.mask), x.mask)
 
     return transform
 
@@ -53,6 +128,18 @@ def random_window(minimum: float) -> SequenceTransform:
 
 def gather_steps(x: Padded, steps: Int[np.ndarray, "T B"], mask: Bool[np.ndarray, "T B"]) -> Padded:
     """Return ``x[steps[t, b], b]`` at step t of row b where the mask is True, elsewhere zero."""
-    steps = np.minimum(steps, len(x.mask) - 1)[..., None]
-    values = np.take_along_axis(x.values, steps, axis=0)
-    return Padded(np.where(mask[..., None], values, np.zeros_like(values)), mask)
+    values = x.values[np.minimum(steps, len(x.mask) - 1), np.arange(x.mask.shape[1])]
+    return Padded(zero_where_masked(values, mask), mask)
+
+
+def _field(batch: Batch, name: str) -> Any:
+    if name not in batch.fields:
+        raise UserError(f"the batch has no field {name!r} (found: {', '.join(batch.fields)})")
+    return batch.fields[name]
+
+
+def _sequences(batch: Batch, name: str) -> Padded:
+    field = _field(batch, name)
+    if not isinstance(field, Padded):
+        raise UserError(f"field {name!r} is not ragged; convert its array with ragged(array)")
+    return field

@@ -41,13 +41,14 @@ class Batches:
     """Host batches as a pure function of the step number.
 
     at:              ``(step, part) -> batch``: the rows ``part`` (a slice) of the batch of a step.
-                     A batch is any pytree of arrays. Epoch e begins at step
+                     A batch is any pytree of arrays and numbers. Epoch e begins at step
                      ``e * steps_per_epoch``.
     steps_per_epoch: number of batches in an epoch
     rows:            ``(step) -> number of rows``. With it, each of several hosts makes only its
                      own rows; without it, ``part`` is always the whole batch.
-    batch_axis:      prefix pytree of a batch with the batch axis of each leaf. With it, several
-                     devices share a batch; without it, each device receives the whole batch.
+    batch_axis:      prefix pytree of a batch with the batch axis of each leaf, None for a leaf
+                     without one. With it, several devices share a batch; without it, each device
+                     receives the whole batch.
     buckets:         the shapes to which examples are padded, if there are several
     bucket_at:       ``(step) -> index of the bucket`` that the batch of a step comes from
     """
@@ -60,11 +61,17 @@ class Batches:
     bucket_at: Callable[[int], int] = lambda step: 0
 
     def __call__(self, step: int, part: slice = ALL) -> Any:
-        return self.at(step, part)
+        import jax  # slow to import, and not needed to describe data
+
+        return jax.tree.map(_to_array, self.at(step, part))
 
 
 class Batch(NamedTuple):
-    """A batch of examples: fixed-size fields are ``[B, ...]``, ragged fields ``Padded``.
+    """A batch of examples.
+
+    A field is ``Padded``, with time first, if the examples hold it as ``Ragged``: inputs and labels
+    of each step alike. Other fields are ``[B, ...]``: one label or picture per example, or
+    sequences of one length. ``ragged(array)`` gives a field ``[N, T, ...]`` the first layout.
 
     rows:   indices of the examples. A row that only fills the shape has index -1, weight 0 and a
             mask that is False everywhere.
@@ -76,15 +83,10 @@ class Batch(NamedTuple):
     weight: Float[np.ndarray, "B"]
 
 
-def batch_part(batch: Batch, part: slice) -> Batch:
-    """Return some rows of a batch."""
-    fields = {
-        name: Padded(*(leaf[:, part] for leaf in field))
-        if isinstance(field, Padded)
-        else field[part]
-        for name, field in batch.fields.items()
-    }
-    return Batch(fields, batch.rows[part], batch.weight[part])
+def example_axes(fields: Mapping[str, Any]) -> Batch:
+    """Return the batch axes of a batch with these fields: 1 if they are ragged, otherwise 0."""
+    axes = {name: int(isinstance(field, Ragged | Padded)) for name, field in fields.items()}
+    return Batch._make((axes, 0, 0))
 
 
 def example_batches(
@@ -123,9 +125,8 @@ def example_batches(
         index, rows = planned(step)
         return _gather(fields, rows[part], shapes[index].lengths)
 
-    axes = {name: int(isinstance(field, Ragged)) for name, field in fields.items()}
     rows, bucket_at = (lambda step: len(planned(step)[1])), (lambda step: planned(step)[0])
-    return Batches(at, steps, rows, Batch._make((axes, 0, 0)), shapes, bucket_at)
+    return Batches(at, steps, rows, example_axes(fields), shapes, bucket_at)
 
 
 def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tuple[int, ...]:
@@ -156,15 +157,25 @@ def length_bounds(lengths: Int[np.ndarray, "examples"], buckets: int = 8) -> tup
     return best[-1][1]
 
 
-def _lengths(fields: Fields) -> np.ndarray:
-    """Return the length of each example's longest ragged field, or 1 without such a field."""
+def count_examples(fields: Fields) -> int:
+    """Return the number of examples, for each of which every field has one entry."""
     counts = {
         name: len(field.lengths if isinstance(field, Ragged) else field)
         for name, field in fields.items()
     }
     if len(set(counts.values())) != 1:
         raise UserError(f"every field needs one value per example, not {counts}")
-    count = next(iter(counts.values()))
+    return next(iter(counts.values()))
+
+
+def _to_array(leaf: Any) -> Any:
+    """Return a Python number as an array; arrays pass unchanged."""
+    return leaf if hasattr(leaf, "shape") else np.asarray(leaf)
+
+
+def _lengths(fields: Fields) -> np.ndarray:
+    """Return the length of each example's longest ragged field, or 1 without such a field."""
+    count = count_examples(fields)
     if count == 0:
         raise UserError("there are no examples; give data that is not empty")
     ragged = [field.lengths for field in fields.values() if isinstance(field, Ragged)]

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from seqmodels.data.augmentation import Augmentation
-from seqmodels.data.batching import Batch, Batches, batch_part, example_batches
+from seqmodels.data.batching import Batch, Batches, count_examples, example_axes, example_batches
 from seqmodels.data.splits import Splits
+from seqmodels.train.batch_leaves import batch_part, leaf_axes
 from seqmodels.train.config import FitConfig
 from seqmodels.train.experiment import Baseline, Data
+from seqmodels.types import PyTree
 
 EVALUATION_BATCH = 128
 
@@ -27,7 +29,7 @@ def example_data(
 ) -> Data:
     """Return shuffled training batches, and dev and test batches in the order of the data.
 
-    fields: for each split a dict of fields, among them ``label``, with one entry per example
+    fields: for each split a dict of fields with one entry per example
     buckets: number of lengths to which sequences are padded; each of them is compiled
     augment: ``(batch, random) -> batch``, applied to training batches
     """
@@ -43,7 +45,7 @@ def example_data(
         dev=dev,
         test=test,
         name=name,
-        sizes={split: len(part["label"]) for split, part in fields._asdict().items()},
+        sizes={split: count_examples(part) for split, part in fields._asdict().items()},
         unit=unit,
         baseline=baseline,
         metadata=metadata,
@@ -51,13 +53,24 @@ def example_data(
 
 
 def augment_batches(batches: Batches, augment: Augmentation, seed: int) -> Batches:
-    """Apply ``augment`` to each batch, with a generator seeded by the seed and the step."""
+    """Apply ``augment`` to each batch, with a generator seeded by the seed and the step.
 
-    def at(step: int, part: slice) -> Batch:
-        changed = augment(batches(step), np.random.default_rng([seed, 1, step]))
-        return batch_part(changed, part)
+    A batch keeps its rows. The fields of a ``Batch`` may be changed in shape and type, added and
+    removed; other batches keep their structure.
+    """
 
-    return replace(batches, at=at)
+    def augmented(step: int) -> PyTree:
+        return augment(batches(step), np.random.default_rng([seed, 1, step]))
+
+    first, axis = augmented(0), batches.batch_axis
+    if isinstance(first, Batch) and axis is not None:
+        axis = example_axes(first.fields)
+    leaf_axes(axis, first)  # raises an error if they do not fit
+
+    def at(step: int, part: slice) -> PyTree:
+        return batch_part(augmented(step), axis, part)
+
+    return replace(batches, at=at, batch_axis=axis)
 
 
 def majority(fields: Splits) -> Baseline:

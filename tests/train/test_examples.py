@@ -1,13 +1,22 @@
 """Training, dev and test batches from three splits of examples."""
 
+import dataclasses
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqmodels.data.augmentation import row_augmentation
 from seqmodels.data.ragged import Padded, ragged
 from seqmodels.data.splits import Splits
+from seqmodels.data.streams import Window, training_windows
+from seqmodels.errors import UserError
+from seqmodels.losses.classification import masked_sum
 from seqmodels.train.config import FitConfig
-from seqmodels.train.examples import example_data, majority
+from seqmodels.train.examples import augment_batches, example_data, majority
 from seqmodels.train.experiment import Baseline
+from seqmodels.train.fit import fit
+from seqmodels.types import Task
 
 
 def fields(labels, first=1):
@@ -66,3 +75,79 @@ def test_the_most_frequent_class_is_that_of_the_training_split():
     found = majority(SPLITS)
     assert found.value == pytest.approx(2 / 3)  # class 1 is the most frequent: 2 of 3 in dev
     assert found.name == "most frequent class"
+
+
+def test_examples_need_no_label_and_ragged_labels_are_counted():
+    def part(count):
+        tags = np.arange(count * 6).reshape(count, 6) % 3
+        return {"x": ragged([np.ones((n % 4 + 1, 2)) for n in range(count)]), "tag": ragged(tags)}
+
+    data = example_data(
+        Splits(part(12), part(5), part(3)),
+        FitConfig(batch_size=4),
+        name="generated",
+        unit="rows",
+        baseline=Baseline(0.5, "zero"),
+        metadata={},
+    )
+    assert data.sizes == {"train": 12, "dev": 5, "test": 3}
+    batch = data.dev(0)
+    np.testing.assert_array_equal(batch.fields["tag"].values[:, 1], [0, 1, 2] * 2)
+    assert batch.fields["tag"].mask[:, batch.rows >= 0].all()
+
+
+def test_an_augmentation_may_change_any_field():
+    def augment(batch, random):
+        x = batch.fields["x"]
+        longer = Padded(np.concatenate([x.values] * 2), np.concatenate([x.mask] * 2))
+        return batch._replace(
+            fields={"double": longer, "speed": random.normal(size=len(batch.rows))}
+        )
+
+    data = make_data(augment)
+    assert data.train.batch_axis.fields == {"double": 1, "speed": 0}
+    assert data.dev.batch_axis.fields == {"x": 1, "label": 0}
+    whole, part = data.train(2), data.train(2, slice(1, 3))
+    np.testing.assert_array_equal(
+        part.fields["double"].values, whole.fields["double"].values[:, 1:3]
+    )
+    np.testing.assert_array_equal(part.fields["speed"], whole.fields["speed"][1:3])
+
+
+def test_windows_are_augmented_and_keep_their_structure():
+    windows = training_windows(np.arange(60.0), 4, 3)
+    scaled = augment_batches(windows, lambda w, random: w._replace(inputs=2 * w.inputs), seed=0)
+    np.testing.assert_array_equal(scaled(1).inputs, 2 * windows(1).inputs)
+    np.testing.assert_array_equal(scaled(1, slice(2)).targets, windows(1, slice(2)).targets)
+    with pytest.raises(UserError, match="batch_axis"):
+        augment_batches(
+            dataclasses.replace(windows, batch_axis=Window(1, 1, 1, 1)),
+            lambda window, random: {"x": window.inputs},
+            seed=0,
+        )
+
+
+def test_a_recorded_transposition_trains_alike_on_one_and_several_devices(only):
+    def shift(x, interval):
+        return Padded(np.where(x.mask, x.values + interval, x.values), x.mask)
+
+    augment = row_augmentation(
+        lambda random, rows: random.integers(-6, 7, rows, np.int32), {"x": shift}, "interval"
+    )
+
+    def loss(params, rates, memory, batch, key):
+        x, mask = batch.fields["x"]
+        interval = batch.fields["interval"].astype(jnp.float32)
+        notes = jnp.where(mask, x, 0).astype(jnp.float32).mean(axis=0)
+        squares = jnp.square(notes * params - interval) * batch.weight
+        return jnp.mean(squares), (memory, {"error": masked_sum(squares)})
+
+    task = Task(lambda key: jnp.ones(()), loss, None)
+    config = FitConfig(steps=6, evaluate_every=6, dispatch=2)
+    losses = []
+    for count in (1, 4):
+        only(count)
+        result = fit(task, make_data(augment).train, config)
+        assert len(result.state.params.sharding.device_set) == count
+        losses.append([record["loss"] for record in result.records])
+    np.testing.assert_allclose(*losses, rtol=1e-5)

@@ -1,8 +1,10 @@
 """Windows, pieces, stacking, placing and prefetching of batches."""
 
 import threading
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from seqmodels.data.batching import Batches, example_batches
 from seqmodels.data.ragged import ragged
+from seqmodels.errors import UserError
+from seqmodels.losses.classification import masked_sum
+from seqmodels.train.config import FitConfig, with_values
 from seqmodels.train.distributed.devices import data_mesh, place
 from seqmodels.train.feed import (
     count_programs,
@@ -20,6 +25,8 @@ from seqmodels.train.feed import (
     stack_batches,
     windows,
 )
+from seqmodels.train.fit import fit
+from seqmodels.types import Task
 
 counts = st.integers(1, 30)
 
@@ -105,3 +112,76 @@ def test_batches_without_a_batch_axis_stay_on_one_device():
     placed = place({"x": np.ones((2, 8))}, None)
     assert len(placed["x"].sharding.device_set) == 1
     assert isinstance(placed["x"], jax.Array)
+
+
+class Nested(NamedTuple):
+    parts: dict
+    pair: tuple
+
+
+def nested_batches(**options):
+    """Return batches with tuples, nested dicts, None, numbers, and leaves of several types."""
+
+    def at(step, part):
+        x = np.random.default_rng(step).normal(size=(16, 3)).astype(np.float32)
+        flags = {"is_even": np.arange(16) % 2 == 0, "count": np.arange(16)}
+        numbers = {"step": step, "scale": 0.5, "is_last": step == 3, "unit": np.float32(1.0)}
+        return Nested({"x": x[part], "flags": {n: f[part] for n, f in flags.items()}, "none": None},
+                      (numbers, (x.T[:, part], None), ()))  # fmt: skip
+
+    return Batches(at, steps_per_epoch=4, **options)
+
+
+def nested_loss(params, rates, memory, batch, key):
+    numbers, (transposed, _), _ = batch.pair
+    parts = batch.parts
+    assert parts["none"] is None
+    assert (numbers["step"].dtype, numbers["is_last"].dtype) == (jnp.int32, jnp.bool_)
+    weight = parts["flags"]["is_even"].astype(jnp.float32)
+    target = parts["flags"]["count"].astype(jnp.float32) * numbers["scale"] * numbers["unit"]
+    errors = (parts["x"] @ params - transposed.T @ (0.5 * params) - target) ** 2
+    late = jnp.where(numbers["is_last"], 10.0, 1.0) + numbers["step"].astype(jnp.float32)
+    return jnp.mean(errors * weight) * late, (memory + 1, {"error": masked_sum(errors)})
+
+
+AXES = Nested({"x": 0, "flags": 0, "none": None}, (None, 1, None))
+TASK = Task(
+    lambda key: jnp.ones(3),
+    nested_loss,
+    lambda *arguments: nested_loss(*arguments, None)[1],
+    lambda params, batch: jnp.zeros((), jnp.int32) + batch.pair[0]["step"],
+)
+CONFIG = FitConfig(steps=8, evaluate_every=4, dispatch=2)
+
+
+def test_fit_takes_batches_of_any_structure_on_one_or_several_devices(only):
+    results = {}
+    for count in (1, 4):
+        only(count)
+        batches = nested_batches(rows=lambda step: 16, batch_axis=AXES)
+        results[count] = fit(TASK, batches, CONFIG, dev=batches)
+        assert len(results[count].state.params.sharding.device_set) == count
+    for name in ("loss", "error"):
+        one, several = (
+            [record[name] for record in result.records if name in record]
+            for result in results.values()
+        )
+        np.testing.assert_allclose(several, one, rtol=1e-5)
+
+
+def test_numbers_in_a_batch_are_arrays_of_every_step():
+    """Without learning, the loss of two steps is that of the equation in float64."""
+    frozen = with_values(CONFIG, {"steps": 4, "learning_rate": 0.0})
+    losses = [record["loss"] for record in fit(TASK, nested_batches(), frozen).records]
+    expected = []
+    for step in range(4):
+        x = nested_batches()(step).parts["x"].astype(np.float64)
+        errors = (0.5 * x.sum(axis=1) - 0.5 * np.arange(16)) ** 2
+        late = (10.0 if step == 3 else 1.0) + step
+        expected.append(np.mean(errors * (np.arange(16) % 2 == 0)) * late)
+    np.testing.assert_allclose(losses, np.mean(np.reshape(expected, (2, 2)), axis=1), rtol=1e-5)
+
+
+def test_a_batch_axis_that_does_not_fit_is_reported():
+    with pytest.raises(UserError, match=r"batch_axis=\{'y': 0\} does not fit the batch"):
+        place({"x": np.ones((2, 8))}, data_mesh(SHARDED), {"y": 0})

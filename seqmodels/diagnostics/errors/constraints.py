@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from seqmodels.data.batching import Batch, batch_part
+from seqmodels.data.batching import Batch, example_axes
+from seqmodels.train.batch_leaves import batch_part
 from seqmodels.train.config import Metric
 from seqmodels.types import Params, Task
 
@@ -51,7 +52,7 @@ def model_costs(
     task: Task, params: Params, rates: dict[str, Any], batch: Batch, repeats: int = 20
 ) -> dict[str, float]:
     """Return the number of parameters, and the median time to evaluate one example."""
-    example = batch_part(batch, slice(1))
+    example = batch_part(batch, example_axes(batch.fields), slice(1))
     measure = jax.jit(task.measure)
     arguments = params, rates, task.memory(params, example), example
     jax.block_until_ready(measure(*arguments))  # compiles

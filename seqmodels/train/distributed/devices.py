@@ -20,6 +20,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqmodels.data.batching import Batches
+from seqmodels.train.batch_leaves import leaf_axes
 from seqmodels.types import PyTree
 
 
@@ -71,7 +72,9 @@ def place(
     if batch_axis is None:
         return replicate(chunk, mesh)
 
-    def put(leaf: Any, axis: int) -> jax.Array:
+    def put(leaf: Any, axis: int | None) -> jax.Array:
+        if axis is None:
+            return replicate(leaf, mesh)
         axis, shape = axis + 1, list(leaf.shape)
         whole = shape[axis] if rows is None else rows
         divides = whole % mesh.shape["data"] == 0
@@ -83,7 +86,7 @@ def place(
         shape[axis] = whole
         return jax.make_array_from_process_local_data(sharding, leaf, tuple(shape))
 
-    return jax.tree.map(put, chunk, jax.tree.broadcast(batch_axis, chunk))
+    return jax.tree.map(put, chunk, leaf_axes(batch_axis, chunk))
 
 
 def replicate(tree: PyTree, mesh: Mesh | None) -> PyTree:
