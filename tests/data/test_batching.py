@@ -9,9 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.long_memory.memory_problems import problem_batches
-from seqmodels.data.augmentation import gaussian_noise, sequence_augmentation
+from seqmodels.data.augmentation import (
+    gaussian_noise,
+    row_augmentation,
+    sequence_augmentation,
+)
 from seqmodels.data.batching import example_batches, length_bounds
+from seqmodels.data.packing import packed_batches
 from seqmodels.data.ragged import ragged
+from seqmodels.data.series.forecast_windows import training_origins, training_streams
+from seqmodels.data.series.series_table import ForecastSeries, WindowShape
 from seqmodels.data.streams import evaluation_windows, training_windows
 from seqmodels.errors import UserError
 from seqmodels.train.examples import augment_batches
@@ -147,6 +154,7 @@ SERIES = {
     "x": ragged([RANDOM.normal(size=(n % 5 + 1, 2)).astype(np.float32) for n in range(20)]),
     "label": np.arange(20),
 }
+FORECASTS = [ForecastSeries(RANDOM.normal(size=(n, 2)), RANDOM.normal(size=n)) for n in (30, 20)]
 EXAMPLES = example_batches(SERIES, 6, buckets=2, seed=1)
 BATCHES = {
     "training text": training_windows(TOKENS, 4, 5, seed=1),
@@ -154,6 +162,14 @@ BATCHES = {
     "examples": EXAMPLES,
     "augmented examples": augment_batches(
         EXAMPLES, sequence_augmentation(gaussian_noise(1.0)), seed=2
+    ),
+    "packed examples": packed_batches(SERIES, 4, 6, seed=1),
+    "forecast streams": training_streams(FORECASTS, 4, WindowShape(3, (1, 2)), seed=1),
+    "forecast origins": training_origins(FORECASTS, 4, WindowShape(3, (1, 2)), seed=1),
+    "examples with a record": augment_batches(
+        EXAMPLES,
+        row_augmentation(lambda random, rows: random.normal(size=rows), {}, "drawn"),
+        seed=2,
     ),
     "generated problems": problem_batches("adding", 8, 4, 3, (0, 1)),
 }
