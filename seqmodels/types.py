@@ -43,6 +43,7 @@ __all__ = [
     "Composite",
     "Cotangents",
     "Float",
+    "GateOrder",
     "Int",
     "Key",
     "Layer",
@@ -86,6 +87,7 @@ class Cell(NamedTuple):
     draw:  ``(params, key, length, batch_shape) -> (params, noise)``, for stochastic cells
     form:  what the engines may know about the recurrence
     size:  number of input features, or ``None`` if any number will do
+    gates: the order of the gates in ``params["b"]``, for ``chrono``
 
     ``draw`` prepares one noisy run.  Masks that are constant over a sequence are returned with the
     params.  Noise with a leading time axis reaches ``step`` as ``Noisy(x, noise_t)``; it is ``()``
@@ -98,6 +100,7 @@ class Cell(NamedTuple):
     draw: Callable[..., tuple[Params, PyTree]] | None = None
     form: "Structured | Linear | Composite | None" = None
     size: int | None = None
+    gates: "GateOrder | None" = None
 
 
 class Noisy(NamedTuple):
@@ -105,6 +108,14 @@ class Noisy(NamedTuple):
 
     x: Any
     noise: PyTree
+
+
+class GateOrder(NamedTuple):
+    """Number of gates, and the positions of those that keep the state and store the input."""
+
+    gates: int
+    keep: int | None
+    store: int | None
 
 
 class Structured(NamedTuple):

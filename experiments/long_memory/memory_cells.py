@@ -9,6 +9,7 @@ import jax
 
 from seqmodels.cells.chrono import chrono
 from seqmodels.cells.registry import CELLS, cell_named
+from seqmodels.errors import UserError
 from seqmodels.types import Cell
 from seqmodels.wrap import stack
 
@@ -20,8 +21,19 @@ def memory_cell(name: str, inputs: int, hidden: int, layers: int = 1, span: int 
     make = slow_lru(span or 100) if name == "lru" else cell_named(name, MEMORY_CELLS)
     cells = [make(*sizes) for sizes in pairwise([inputs] + [hidden] * layers)]
     if span and name != "lru":
-        cells = [chrono(cell, name, span) for cell in cells]
+        _check_gates(name, cells[0])
+        cells = [chrono(cell, span) for cell in cells]
     return stack(*cells)
+
+
+def _check_gates(name: str, cell: Cell) -> None:
+    """Raise a UserError if chrono initialisation does not apply to a cell."""
+    if cell.gates is None:
+        gated = [other for other, make in MEMORY_CELLS.items() if make(1, 1).gates]
+        raise UserError(
+            f"--chrono: not available for --cell {name}; "
+            f"leave it out, or choose one of {', '.join(gated)}, lru"
+        )
 
 
 def slow_lru(span: int) -> Callable[..., Cell]:

@@ -19,7 +19,7 @@ from seqmodels.cells.arithmetic import (
 )
 from seqmodels.cells.forms import structured_cell, zero_start
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
-from seqmodels.types import Array, Cell, Float, Params, Structured
+from seqmodels.types import Array, Cell, Float, GateOrder, Params, Structured
 
 
 class CarryTrack(NamedTuple):
@@ -81,7 +81,8 @@ def carry_track_lstm(
         update=update,
         prepare=partial(_prepare, dtype=compute),
     )
-    return structured_cell(init, start, form, inputs)
+    cell = structured_cell(init, start, form, inputs)
+    return cell._replace(gates=GateOrder(4, keep=1, store=0))
 
 
 def _prepare(params: Params, dtype: DType) -> Params:

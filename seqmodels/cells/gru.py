@@ -19,7 +19,17 @@ from seqmodels.cells.arithmetic import (
 )
 from seqmodels.cells.forms import structured_cell, zero_start
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
-from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, PyTree, Structured
+from seqmodels.types import (
+    Array,
+    Cell,
+    Cotangents,
+    Float,
+    GateOrder,
+    Params,
+    Pullback,
+    PyTree,
+    Structured,
+)
 
 
 def gru(
@@ -61,7 +71,8 @@ def gru(
         pullback=Pullback(_keep, _linearise, _pull, _gather, gates=3),
         plain="gru",
     )
-    return structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
+    cell = structured_cell(init, zero_start(hidden, dtype=param_dtype), form, inputs)
+    return cell._replace(gates=GateOrder(3, keep=1, store=None))
 
 
 class GRUResiduals(NamedTuple):

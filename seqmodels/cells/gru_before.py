@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from seqmodels.cells.arithmetic import DType, affine, check_dtype, matmul, split_gates
 from seqmodels.cells.forms import zero_start
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
-from seqmodels.types import Array, Cell, Float, Params
+from seqmodels.types import Array, Cell, Float, GateOrder, Params
 
 
 def gru_before(
@@ -48,4 +48,5 @@ def gru_before(
         h = z * h + (1.0 - z) * n
         return h, h.astype(compute)
 
-    return Cell(init, zero_start(hidden, dtype=param_dtype), step, size=inputs)
+    gates = GateOrder(3, keep=1, store=None)
+    return Cell(init, zero_start(hidden, dtype=param_dtype), step, size=inputs, gates=gates)

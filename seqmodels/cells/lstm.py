@@ -20,7 +20,7 @@ from seqmodels.cells.arithmetic import (
 )
 from seqmodels.cells.forms import structured_cell
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
-from seqmodels.types import Array, Cell, Cotangents, Float, Params, Pullback, Structured
+from seqmodels.types import Array, Cell, Cotangents, Float, GateOrder, Params, Pullback, Structured
 
 
 class LSTMCarry(NamedTuple):
@@ -90,7 +90,8 @@ def lstm(
         pullback=Pullback(_keep, _linearise, _pull, _gather) if plain else None,
         plain="lstm" if plain else "",
     )
-    return structured_cell(init, start, form, inputs)
+    cell = structured_cell(init, start, form, inputs)
+    return cell._replace(gates=GateOrder(4, keep=1, store=0))
 
 
 # An option is on where its parameters exist: "p" peepholes, "ln" layer norm, "wp" projection.

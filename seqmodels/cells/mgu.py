@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from seqmodels.cells.arithmetic import DType, affine, check_dtype, matmul, split_gates
 from seqmodels.cells.forms import zero_start
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal, zeros
-from seqmodels.types import Array, Cell, Float, Params
+from seqmodels.types import Array, Cell, Float, GateOrder, Params
 
 
 def mgu(
@@ -47,4 +47,5 @@ def mgu(
         h = (1.0 - f) * h + f * n
         return h, h.astype(compute)
 
-    return Cell(init, zero_start(hidden, dtype=param_dtype), step, size=inputs)
+    gates = GateOrder(2, keep=None, store=0)
+    return Cell(init, zero_start(hidden, dtype=param_dtype), step, size=inputs, gates=gates)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from seqmodels.cells.arithmetic import DType, affine, at_least_float32, check_dtype, split_gates
 from seqmodels.cells.forms import linear_cell
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, zeros
-from seqmodels.types import Array, Cell, Float, Linear, Params
+from seqmodels.types import Array, Cell, Float, GateOrder, Linear, Params
 
 log_sigmoid = jax.nn.log_sigmoid
 
@@ -58,4 +58,5 @@ def min_gru(
         return jnp.exp(log_h).astype(compute)
 
     start = log_half_start(hidden, param_dtype)
-    return linear_cell(init, start, Linear(elements, read, log=True), inputs)
+    cell = linear_cell(init, start, Linear(elements, read, log=True), inputs)
+    return cell._replace(gates=GateOrder(2, keep=None, store=0))

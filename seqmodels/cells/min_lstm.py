@@ -7,7 +7,7 @@ from seqmodels.cells.arithmetic import DType, affine, check_dtype, split_gates
 from seqmodels.cells.forms import linear_cell
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, zeros
 from seqmodels.cells.min_gru import log_half_start, log_positive, log_sigmoid
-from seqmodels.types import Array, Cell, Float, Linear, Params
+from seqmodels.types import Array, Cell, Float, GateOrder, Linear, Params
 
 
 def min_lstm(
@@ -49,4 +49,5 @@ def min_lstm(
         return jnp.exp(log_h).astype(compute)
 
     start = log_half_start(hidden, param_dtype)
-    return linear_cell(init, start, Linear(elements, read, log=True), inputs)
+    cell = linear_cell(init, start, Linear(elements, read, log=True), inputs)
+    return cell._replace(gates=GateOrder(3, keep=0, store=1))
