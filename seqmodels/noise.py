@@ -13,7 +13,7 @@ from seqmodels.cells.forms import structured_cell
 from seqmodels.engines.problem import inputs_of, noise_of, zeros_like
 from seqmodels.errors import UserError
 from seqmodels.types import Array, Carry, Cell, Params, Pullback, PyTree, Structured
-from seqmodels.wrap import WrapParams, attach_noise, draw_noise, input_size, output_size, wrap_io
+from seqmodels.wrap_io import WrapParams, attach_noise, draw_noise, input_size, output_size, wrap_io
 
 Rate = float | Array
 

@@ -6,16 +6,37 @@ import jax
 import jax.numpy as jnp
 
 from seqmodels.engines import Engine, choose
-from seqmodels.engines.problem import Problem, join_time, split_time, where
+from seqmodels.engines.problem import (
+    Problem,
+    is_array,
+    join_time,
+    leading_axes,
+    split_time,
+    where,
+    zeros_like,
+)
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
-from seqmodels.types import Array, Bool, Carry, Cell, Composite, Float, Key, Noisy, Params
+from seqmodels.types import (
+    Array,
+    Bool,
+    Carry,
+    Cell,
+    Composite,
+    Float,
+    Key,
+    Linear,
+    Noisy,
+    Params,
+    PyTree,
+    Structured,
+)
 
 
 def unroll(
     cell: Cell,
     params: Params,
-    xs: Float[Array, "T *B D"],
+    xs: Float[Array, "T *B D"] | PyTree,
     carry: Carry | None = None,
     *,
     mask: Bool[Array, "T *B"] | None = None,
@@ -30,6 +51,8 @@ def unroll(
 
         carry_t, y_t = step(params, carry_{t-1}, x_t)
 
+    xs: inputs. A cell that is known by its step alone, or that consists of such cells, may read a
+        tree of arrays ``[T, *B, ...]``, of which one, such as tokens, has no further axes.
     carry: initial carry; default ``cell.start``.
     mask: where False, the carry passes unchanged and the output is zero.
     resets: where True, the carry is reset to ``cell.start`` before the step.
@@ -40,7 +63,7 @@ def unroll(
     engine: "auto", "scan", "fused", "associative", ..., or an instance, such as ``Scan(unroll=4)``.
     """
     _check_arguments(cell, xs, mask, resets, chunk)
-    carry = _initial_carry(cell, params, xs.shape[1:-1], carry)
+    carry = _initial_carry(cell, params, leading_axes(xs)[1:], carry)
     if isinstance(cell.form, Composite):
         options: dict[str, Any] = {"mask": mask, "resets": resets, "reverse": reverse, "key": key}
         options |= {"chunk": chunk, "clip_gradient": clip_gradient, "engine": engine}
@@ -55,7 +78,7 @@ def unroll(
 def unroll_carries(
     cell: Cell,
     params: Params,
-    xs: Float[Array, "T *B D"],
+    xs: Float[Array, "T *B D"] | PyTree,
     carry: Carry | None = None,
     *,
     mask: Bool[Array, "T *B"] | None = None,
@@ -64,7 +87,7 @@ def unroll_carries(
 ) -> tuple[Any, Carry]:
     """Return the outputs and the carry after *every* step, ``[T, *B, ...]``, by a plain scan."""
     _check_arguments(cell, xs, mask, resets, None)
-    carry = _initial_carry(cell, params, xs.shape[1:-1], carry)
+    carry = _initial_carry(cell, params, leading_axes(xs)[1:], carry)
     problem = make_problem(cell, params, xs, carry, mask, resets, key, None)
     _, outs = Scan().run(problem, keep=True)
     return outs
@@ -72,9 +95,10 @@ def unroll_carries(
 
 def make_problem(cell, params, xs, carry, mask, resets, key, clip) -> Problem:
     """Convert the arguments of ``unroll`` to an engine's: draw the noise, zero the padding."""
-    inputs: Any = xs if mask is None else where(mask, xs, jnp.zeros_like(xs))
+    inputs: Any = where(mask, xs, zeros_like(xs))
     if key is not None and cell.draw is not None:
-        params, noise = cell.draw(params, key, xs.shape[0], xs.shape[1:-1])
+        length, *batch_shape = leading_axes(xs)
+        params, noise = cell.draw(params, key, length, tuple(batch_shape))
         inputs = Noisy(inputs, noise) if jax.tree.leaves(noise) else inputs
     clip = None if clip is None else jnp.asarray(clip, jnp.float32)
     return Problem(cell, params, inputs, carry, mask, resets, clip)
@@ -109,25 +133,40 @@ def _reverse_time(problem: Problem) -> Problem:
     return problem._replace(xs=xs, mask=mask, resets=resets)
 
 
-def _check_arguments(cell: Cell, xs: Array, mask: Any, resets: Any, chunk: int | None) -> None:
+def _check_arguments(cell: Cell, xs: Any, mask: Any, resets: Any, chunk: int | None) -> None:
     """Raise a UserError that names the first invalid argument."""
-    if xs.ndim < 2:
-        raise UserError(f"xs has shape {xs.shape}: expected [T, ..., features], time first")
-    if cell.size is not None and xs.shape[-1] != cell.size:
-        raise UserError(
-            f"xs has {xs.shape[-1]} features in its last axis; the cell was built for {cell.size}"
-        )
+    _check_inputs(cell, xs)
+    shape = leading_axes(xs)
     for name, value in (("mask", mask), ("resets", resets)):
         if value is None:
             continue
         if value.dtype != jnp.bool_:
             raise UserError(f"{name} has dtype {value.dtype}: expected bool")
-        if value.shape != xs.shape[:-1]:
+        if value.shape != shape:
             raise UserError(
-                f"{name} has shape {value.shape}: expected {xs.shape[:-1]}, as xs without features"
+                f"{name} has shape {value.shape}: expected {shape}, as xs without features"
             )
-    if chunk is not None and not 0 < chunk <= max(xs.shape[0], 1):
-        raise UserError(f"chunk={chunk} must be between 1 and the sequence length {xs.shape[0]}")
+    if chunk is not None and not 0 < chunk <= max(shape[0], 1):
+        raise UserError(f"chunk={chunk} must be between 1 and the sequence length {shape[0]}")
+
+
+def _check_inputs(cell: Cell, xs: Any) -> None:
+    """Raise a UserError if the inputs do not fit the cell."""
+    shapes, leading = [leaf.shape for leaf in jax.tree.leaves(xs)], leading_axes(xs)
+    if not leading:
+        shape = min(shapes, key=len, default=())
+        raise UserError(f"xs has shape {shape}: expected [T, ..., features], time first")
+    if is_array(xs):
+        if cell.size is not None and xs.shape[-1] != cell.size:
+            raise UserError(
+                f"xs has {xs.shape[-1]} features in its last axis; "
+                f"the cell was built for {cell.size}"
+            )
+        return
+    if isinstance(cell.form, Structured | Linear):
+        raise UserError("xs is a tree of arrays; this cell reads one array [T, ..., features]")
+    if any(shape[: len(leading)] != leading for shape in shapes):
+        raise UserError(f"xs has arrays of shapes {shapes}: expected all to start with {leading}")
 
 
 def _initial_carry(

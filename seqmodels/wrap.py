@@ -1,41 +1,41 @@
-"""Cells from cells: stacks, bidirectional cells, residual connections and layer normalisation.
+"""Cells from cells: stacks, both directions, heads, residual connections, layer normalisation.
 
 A wrap that changes only the inputs and outputs (``wrap_io``) leaves the recurrence alone, so that
 the inner cell keeps its fast engine.  Stochastic wraps are in ``noise.py``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from seqmodels.cells.arithmetic import broadcast_rows, normalise
-from seqmodels.engines.problem import inputs_of, noise_of, where, zeros_like
+from seqmodels.engines.problem import inputs_of, leading_axes, noise_of, where, zeros_like
 from seqmodels.errors import UserError
-from seqmodels.types import Array, Carry, Cell, Composite, Key, Noisy, Params, PyTree
-
-
-def attach_noise(x: Any, noise: PyTree) -> Any:
-    """Return ``Noisy(x, noise)``, or ``x`` if the noise is empty."""
-    return Noisy(x, noise) if jax.tree.leaves(noise) else x
-
-
-def draw_noise(
-    cell: Cell, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]
-) -> tuple[Params, PyTree]:
-    """Call ``cell.draw``; return the params and no noise if the cell is deterministic."""
-    if cell.draw is None:
-        return params, ()
-    return cell.draw(params, key, length, batch_shape)
-
-
-def split_optional_key(key: Key[Array, ""] | None, count: int) -> list[Any]:
-    """Split a key; return ``None`` for each part if there is no key."""
-    return [None] * count if key is None else list(jax.random.split(key, count))
-
+from seqmodels.types import Array, Carry, Cell, Composite, Layer, Params, PyTree
+from seqmodels.wrap_io import attach_noise, draw_noise, output_size, split_optional_key, wrap_io
 
 # Networks of cells
+
+
+class _Members(NamedTuple):
+    """Several cells, whose params, carries and noise are tuples."""
+
+    cells: tuple[Cell, ...]
+
+    def init(self, key: jax.Array) -> Params:
+        keys = jax.random.split(key, len(self.cells))
+        return tuple(cell.init(k) for cell, k in zip(self.cells, keys, strict=True))
+
+    def start(self, params: Params, batch_shape: tuple[int, ...]) -> Carry:
+        return tuple(c.start(p, batch_shape) for c, p in zip(self.cells, params, strict=True))
+
+    def draw(self, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
+        keys = jax.random.split(key, len(self.cells))
+        members = zip(self.cells, params, keys, strict=True)
+        drawn = [draw_noise(cell, p, k, length, batch_shape) for cell, p, k in members]
+        return tuple(p for p, _ in drawn), tuple(n for _, n in drawn)
 
 
 def stack(*cells: Cell) -> Cell:
@@ -43,13 +43,7 @@ def stack(*cells: Cell) -> Cell:
 
     The params and the carry are tuples with one entry per layer.
     """
-
-    def init(key: jax.Array) -> Params:
-        keys = jax.random.split(key, len(cells))
-        return tuple(cell.init(k) for cell, k in zip(cells, keys, strict=True))
-
-    def start(params: Params, batch_shape: tuple[int, ...]) -> Carry:
-        return tuple(cell.start(p, batch_shape) for cell, p in zip(cells, params, strict=True))
+    layers = _Members(cells)
 
     def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
         noise = noise_of(x) or ((),) * len(cells)
@@ -59,13 +53,7 @@ def stack(*cells: Cell) -> Cell:
             carries.append(c)
         return tuple(carries), y
 
-    def draw(params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
-        keys = jax.random.split(key, len(cells))
-        layers = zip(cells, params, keys, strict=True)
-        drawn = [draw_noise(cell, p, k, length, batch_shape) for cell, p, k in layers]
-        return tuple(p for p, _ in drawn), tuple(n for _, n in drawn)
-
-    def unroll(unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict):
+    def unroll(unroll_one: Callable, params: Params, xs: Any, carry: Carry, options: dict):
         keys = split_optional_key(options["key"], len(cells))
         carries = []
         for cell, p, c, k in zip(cells, params, carry, keys, strict=True):
@@ -73,7 +61,44 @@ def stack(*cells: Cell) -> Cell:
             carries.append(c)
         return xs, tuple(carries)
 
-    return Cell(init, start, step, draw, Composite(unroll), cells[0].size)
+    return Cell(layers.init, layers.start, step, layers.draw, Composite(unroll), cells[0].size)
+
+
+def side_by_side(*cells: Cell) -> Cell:
+    """Run cells on the same inputs and concatenate their outputs.
+
+        y_t = [cell_1(x)_t, ..., cell_N(x)_t]
+
+    The params and the carry are tuples with one entry per cell.
+    """
+    sizes = {cell.size for cell in cells if cell.size is not None}
+    if len(sizes) > 1:
+        raise UserError(f"side_by_side: cells for {sorted(sizes)} input features; give one size")
+    members = _Members(cells)
+
+    def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
+        noise = noise_of(x) or ((),) * len(cells)
+        steps = [
+            cell.step(p, c, attach_noise(inputs_of(x), n))
+            for cell, p, c, n in zip(cells, params, carry, noise, strict=True)
+        ]
+        return tuple(c for c, _ in steps), _concatenate([y for _, y in steps])
+
+    def unroll(unroll_one: Callable, params: Params, xs: Any, carry: Carry, options: dict):
+        keys = split_optional_key(options["key"], len(cells))
+        runs = [
+            unroll_one(cell, p, xs, c, **(options | {"key": k}))
+            for cell, p, c, k in zip(cells, params, carry, keys, strict=True)
+        ]
+        return _concatenate([ys for ys, _ in runs]), tuple(c for _, c in runs)
+
+    size = next(iter(sizes), None)
+    return Cell(members.init, members.start, step, members.draw, Composite(unroll), size)
+
+
+def _concatenate(outputs: Sequence[PyTree]) -> PyTree:
+    """Concatenate the features of several outputs, leaf by leaf."""
+    return jax.tree.map(lambda *ys: jnp.concatenate(ys, axis=-1), *outputs)
 
 
 class Directions(NamedTuple):
@@ -116,7 +141,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None) -> Cell:
         back = options | {"key": keys[1], "reverse": True, "resets": resets}
         ys, first = unroll_one(cells.forward, params["forward"], xs, carry.forward, **ahead)
         zs, last = unroll_one(cells.backward, params["backward"], xs, carry.backward, **back)
-        return jnp.concatenate([ys, zs], axis=-1), Directions(first, last)
+        return _concatenate([ys, zs]), Directions(first, last)
 
     return Cell(init, start, step, None, Composite(unroll), forward.size)
 
@@ -132,6 +157,51 @@ def _reverse_resets(resets: Array | None) -> Array | None:
 
 
 # Wraps of inputs and outputs
+
+
+def readout(cell: Cell, layer: Layer, *, noisy: bool = False) -> Cell:
+    """Apply a layer to every output, so that a cell with a head is again a cell.
+
+        y_t = layer(cell(x)_t)
+
+    The params are ``{"cell": ..., "readout": ...}``.  ``unroll`` applies the layer to all steps at
+    once.  The outputs may be a tree, such as the parameters of a distribution.  With ``noisy``, the
+    layer takes ``key=``, for example for dropout, and gets a key for each step of a noisy run.
+    """
+
+    def init(key: jax.Array) -> Params:
+        key_c, key_r = jax.random.split(key)
+        return {"cell": cell.init(key_c), "readout": layer.init(key_r)}
+
+    def start(params: Params, batch_shape: tuple[int, ...]) -> Carry:
+        return cell.start(params["cell"], batch_shape)
+
+    def apply(params: Params, y: Any, key: Any) -> Any:
+        options = {} if key is None else {"key": key}
+        return layer.apply(params, y, **options)
+
+    def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
+        noise, key = noise_of(x) or ((), None)
+        carry, y = cell.step(params["cell"], carry, attach_noise(inputs_of(x), noise))
+        return carry, apply(params["readout"], y, key)
+
+    def draw(params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
+        key, key_r = jax.random.split(key)
+        inner, noise = draw_noise(cell, params["cell"], key, length, batch_shape)
+        keys = jax.random.split(key_r, length) if noisy else None
+        return params | {"cell": inner}, (noise, keys)
+
+    def unroll(unroll_one: Callable, params: Params, xs: Any, carry: Carry, options: dict):
+        key, key_r = split_optional_key(options["key"], 2)
+        options = options | {"key": key}
+        ys, carry = unroll_one(cell, params["cell"], xs, carry, **options)
+        keys = None
+        if noisy and key_r is not None:
+            keys = jax.random.split(key_r, leading_axes(xs)[0])
+        ys = jax.vmap(apply, in_axes=(None, 0, 0))(params["readout"], ys, keys)
+        return where(options["mask"], ys, zeros_like(ys)), carry
+
+    return Cell(init, start, step, draw, Composite(unroll), cell.size)
 
 
 def residual(cell: Cell) -> Cell:
@@ -151,7 +221,7 @@ def residual(cell: Cell) -> Cell:
 def layer_norm(cell: Cell) -> Cell:
     """Normalise the outputs over their features, with a learned gain and bias (Ba et al. 2016)."""
 
-    def init(cell: Cell, params: Params) -> Params:
+    def init(key: jax.Array, cell: Cell, params: Params) -> Params:
         size = output_size(cell, params)
         return {"gain": jnp.ones((size,)), "b": jnp.zeros((size,))}
 
@@ -160,104 +230,3 @@ def layer_norm(cell: Cell) -> Cell:
         return (z * broadcast_rows(own["gain"], z) + broadcast_rows(own["b"], z)).astype(y.dtype)
 
     return wrap_io(cell, after=after, init=init)
-
-
-def wrap_io(
-    cell: Cell,
-    *,
-    before: Callable[[PyTree, Array], Array] = lambda own, x: x,
-    after: Callable[[PyTree, Array, Array], Array] = lambda own, x, y: y,
-    init: Callable[[Cell, Params], Params] | None = None,
-    masks: Callable[..., PyTree] | None = None,
-    locked: bool = True,
-) -> Cell:
-    """Wrap a cell such that it reads ``before(own, x)`` and returns ``after(own, x, y)``.
-
-    ``own`` holds the parameters or the noise of the wrap.  Parameters come from
-    ``init(cell, params)`` and are stored as ``{"cell": ..., "own": ...}``.  Noise comes from
-    ``masks(key, shape, cell, params)``, once per sequence if ``locked``, else at every time step.
-    """
-    wrap = _IOWrap(cell, before, after, init, masks, locked)
-    return Cell(wrap.init, wrap.start, wrap.step, wrap.draw, Composite(wrap.unroll), cell.size)
-
-
-class WrapParams(NamedTuple):
-    """The parameters of a wrapped cell, and the parameters or noise of the wrap."""
-
-    cell: Params
-    own: PyTree
-
-
-class _IOWrap(NamedTuple):
-    """The arguments of ``wrap_io``, and the functions of the cell that it returns."""
-
-    cell: Cell
-    before: Callable[[PyTree, Array], Array]
-    after: Callable[[PyTree, Array, Array], Array]
-    init_own: Callable[[Cell, Params], Params] | None
-    masks: Callable[..., PyTree] | None
-    locked: bool
-
-    def parts(self, params: Params) -> WrapParams:
-        if isinstance(params, WrapParams):  # from ``draw``
-            return params
-        return (
-            WrapParams(params["cell"], params["own"]) if self.init_own else WrapParams(params, None)
-        )
-
-    def init(self, key: jax.Array) -> Params:
-        params = self.cell.init(key)
-        return (
-            {"cell": params, "own": self.init_own(self.cell, params)} if self.init_own else params
-        )
-
-    def start(self, params: Params, batch_shape: tuple[int, ...]) -> Carry:
-        return self.cell.start(self.parts(params).cell, batch_shape)
-
-    def step(self, params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
-        inner, own = self.parts(params)
-        noise, own_noise = noise_of(x) or ((), None)
-        own, x = (own if self.locked else own_noise), inputs_of(x)
-        carry, y = self.cell.step(inner, carry, attach_noise(self.before(own, x), noise))
-        return carry, self.after(own, x, y)
-
-    def draw(self, params: Params, key: Any, length: int, batch_shape: tuple[int, ...]):
-        params = self.parts(params)
-        key, key_own = jax.random.split(key)
-        inner, noise = draw_noise(self.cell, params.cell, key, length, batch_shape)
-        if self.masks is None:
-            return WrapParams(inner, params.own), (noise, None)
-        shape = batch_shape if self.locked else (length, *batch_shape)
-        masks = self.masks(key_own, shape, self.cell, params.cell)
-        if self.locked:
-            return WrapParams(inner, masks), (noise, None)
-        return WrapParams(inner, None), (noise, masks)
-
-    def unroll(
-        self, unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict
-    ) -> tuple[Any, Carry]:
-        inner, own = self.parts(params)
-        key, key_own = split_optional_key(options["key"], 2)
-        if self.masks is not None and key is not None:
-            shape = xs.shape[1:-1] if self.locked else xs.shape[:-1]
-            own = self.masks(key_own, shape, self.cell, inner)
-        time = None if self.locked else 0
-        wrapped = jax.vmap(self.before, in_axes=(time, 0))(own, xs)
-        ys, carry = unroll_one(self.cell, inner, wrapped, carry, **(options | {"key": key}))
-        ys = jax.vmap(self.after, in_axes=(time, 0, 0))(own, xs, ys)
-        return where(options["mask"], ys, zeros_like(ys)), carry
-
-
-def input_size(cell: Cell) -> int:
-    """Return the number of input features of a cell."""
-    if cell.size is None:
-        raise UserError("this wrap needs the cell's input size: build it as Cell(..., size=D)")
-    return cell.size
-
-
-def output_size(cell: Cell, params: Params, width: int | None = None) -> int:
-    """Return the number of output features of a cell, found by tracing one step on one row."""
-    from seqmodels.unroll import unroll  # a bidirectional cell cannot step
-
-    xs = jax.ShapeDtypeStruct((1, 1, width or input_size(cell)), jnp.float32)
-    return jax.eval_shape(lambda p, x: unroll(cell, p, x)[0], params, xs).shape[-1]

@@ -16,10 +16,10 @@ LONGEST_FUNCTION = 45
 # A part of the package imports from its own level and from those above it.
 LEVELS = [
     ["errors", "types"],
-    ["interop", "data", "train", "decode"],
+    ["interop", "data", "train"],
     ["cells"],
     ["engines", "losses"],
-    ["unroll", "wrap", "noise"],
+    ["unroll", "wrap", "wrap_io", "noise", "feedback", "decode"],
     ["flax"],
     ["layers"],
     ["models"],

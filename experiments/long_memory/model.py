@@ -18,7 +18,7 @@ from seqmodels.losses.classification import (
 )
 from seqmodels.types import Array, Cell, Float, Layer, Metrics, Mixture, Num, Params, Task
 from seqmodels.unroll import unroll
-from seqmodels.wrap import output_size
+from seqmodels.wrap_io import output_size
 
 CORRECT_WITHIN = 0.04  # largest error of a correct number: Hochreiter and Schmidhuber (1997)
 

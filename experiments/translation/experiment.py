@@ -66,7 +66,7 @@ class Config:
     """Label smoothing."""
 
     scheduled: float = 0.0
-    """Scheduled sampling: fraction of the decoder's inputs sampled from the model in training."""
+    """Scheduled sampling: fraction of the decoder's inputs sampled in training; slower above 0."""
 
     network: EncoderDecoderConfig = EncoderDecoderConfig(cell="gru", hidden=128, dropout=0.1)
     training: FitConfig = FitConfig(

@@ -13,8 +13,7 @@ from experiments.translation.tokenized_pairs import TokenizerPair
 from seqmodels.data.ragged import Padded, pad, ragged
 from seqmodels.data.text.vocabulary import END, START, UNKNOWN, Vocabulary
 from seqmodels.decode.beam import BeamConfig, Hypotheses, beam_search, repeat_carry
-from seqmodels.decode.greedy import greedy
-from seqmodels.decode.sample import SampleState, sample
+from seqmodels.decode.sample import SampleState, sample, sample_token
 from seqmodels.models.seq2seq.attention_decoder import (
     AttentionDecoderCarry,
     AttentionDecoderParams,
@@ -118,12 +117,11 @@ def search(
 ) -> Hypotheses:
     """Decode by beam search, greedily, or by sampling, depending on the arguments."""
     step = partial(model.step, params, encoded.decoder)
-    if arguments.temperature:
-        state = SampleState(*step(encoded.carry, first), key)
-        _, tokens = sample(step, state, limit, temperature=arguments.temperature)
+    if arguments.temperature or (arguments.beam == 1 and not arguments.block):
+        state = SampleState(*step(encoded.carry, first), key if arguments.temperature else None)
+        draw = partial(sample_token, temperature=arguments.temperature)
+        _, tokens = sample(step, state, limit, draw=draw, stop=lambda token: token == end)
         return single_hypotheses(tokens)
-    if arguments.beam == 1 and not arguments.block:
-        return single_hypotheses(greedy(step, encoded.carry, first, end=end, limit=limit))
     config = BeamConfig(
         width=arguments.beam,
         length_penalty=arguments.length_penalty,

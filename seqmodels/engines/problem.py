@@ -13,7 +13,7 @@ class Problem(NamedTuple):
 
     cell: Cell
     params: Params
-    xs: Any  # [T, *B, D], or ``Noisy`` around it
+    xs: Any  # [T, *B, D] or a tree of such arrays, or ``Noisy`` around it
     carry: Carry
     mask: Bool[Array, "T *B"] | None = None
     resets: Bool[Array, "T *B"] | None = None
@@ -21,11 +21,11 @@ class Problem(NamedTuple):
 
     @property
     def length(self) -> int:
-        return inputs_of(self.xs).shape[0]
+        return leading_axes(inputs_of(self.xs))[0]
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
-        return inputs_of(self.xs).shape[1:-1]
+        return leading_axes(inputs_of(self.xs))[1:]
 
     @property
     def structured(self) -> Structured:
@@ -57,9 +57,21 @@ def structured_refusal(problem: Problem) -> str | None:
     return None
 
 
-def inputs_of(xs: Any) -> Array:
-    """Return the array of inputs without its noise."""
+def inputs_of(xs: Any) -> Any:
+    """Return the inputs without their noise."""
     return xs.x if isinstance(xs, Noisy) else xs
+
+
+def is_array(xs: PyTree) -> bool:
+    """Return whether a tree is a single array."""
+    return jax.tree_util.all_leaves([xs])
+
+
+def leading_axes(xs: PyTree) -> tuple[int, ...]:
+    """Return ``[T, *B]`` of an array ``[T, *B, D]``, or of a tree with a leaf ``[T, *B]``."""
+    if is_array(xs):
+        return xs.shape[:-1]
+    return min((leaf.shape for leaf in jax.tree.leaves(xs)), key=len, default=())
 
 
 def noise_of(xs: Any) -> PyTree:
@@ -88,9 +100,13 @@ def clip_tree(tree: PyTree, bound: Any) -> PyTree:
     """Clip every element to ``[-bound, bound]``; without a bound return the tree unchanged."""
     if bound is None:
         return tree
-    return jax.tree.map(
-        lambda a: jnp.clip(a, -jnp.asarray(bound, a.dtype), jnp.asarray(bound, a.dtype)), tree
-    )
+
+    def clip(a: Array) -> Array:
+        if a.dtype == jax.dtypes.float0:  # the cotangent of an integer
+            return a
+        return jnp.clip(a, -jnp.asarray(bound, a.dtype), jnp.asarray(bound, a.dtype))
+
+    return jax.tree.map(clip, tree)
 
 
 @jax.custom_vjp

@@ -43,7 +43,7 @@ def test_memories_span_from_one_step_to_the_longest():
 
 @pytest.mark.parametrize("name", [name for name, *_ in GATED])
 def test_the_declared_gates_keep_and_store(name):
-    """A large bias of the gate that keeps, or stores, leaves the state as it was, or replaces it."""
+    """Such a gate leaves the state as it was when it is saturated."""
     cell = CELLS[name](2, 3)
     gates, keep, store = cell.gates
     params = jax.eval_shape(cell.init, jax.random.key(0))

@@ -10,7 +10,7 @@ import pytest
 from parameters import random_normal
 
 from seqmodels.decode.beam import BeamConfig, beam_search
-from seqmodels.decode.greedy import greedy
+from seqmodels.decode.sample import SampleState, sample, sample_token
 
 V, END, LIMIT, B = 4, 3, 4, 5
 SPACE = 3 + 3**2 + 3**3 + 3**4 + 100  # more than there are sequences of at most LIMIT tokens
@@ -72,7 +72,9 @@ def cut(tokens):
 
 
 def test_width_one_equals_greedy_search():
-    tokens = jax.jit(lambda: greedy(step, FIRST, FIRST, end=END, limit=9))()
+    greedy = SampleState(*step(FIRST, FIRST), key=None)
+    is_end = lambda token: token == END  # noqa: E731
+    tokens = jax.jit(lambda: sample(step, greedy, 9, draw=sample_token, stop=is_end)[1])()
     np.testing.assert_array_equal(search(BeamConfig(1), 9).tokens[:, 0], tokens.T)
     assert len({tuple(row) for row in tokens.T.tolist()}) > 1
     for row, sequence in enumerate(tokens.T.tolist()):

@@ -75,8 +75,8 @@ def test_sampling_in_pieces_equals_sampling_at_once():
     table = random_normal(6, 6, 6)
     step = partial(markov, table)
     start = SampleState(jnp.array([1, 2]), table[0, jnp.array([1, 2])], jax.random.key(1))
-    piece = jax.jit(lambda state: sample(step, state, 6))
-    _, whole = jax.jit(lambda state: sample(step, state, 12))(start)
+    piece = jax.jit(lambda state: sample(step, state, 6, draw=sample_token))
+    _, whole = jax.jit(lambda state: sample(step, state, 12, draw=sample_token))(start)
     state, first = piece(start)
     _, second = piece(state)
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
@@ -86,7 +86,8 @@ def test_sampling_in_pieces_equals_sampling_at_once():
 def test_temperature_zero_takes_the_most_likely_token():
     table = random_normal(6, 6, 6)
     start = SampleState(jnp.int32(3), table[0, 3], jax.random.key(1))
-    decode = jax.jit(lambda state: sample(partial(markov, table), state, 10, temperature=0.0))
+    draw = partial(sample_token, temperature=0.0)
+    decode = jax.jit(lambda state: sample(partial(markov, table), state, 10, draw=draw))
     _, tokens = decode(start)
     carry, logits = 3, table[0, 3]
     for token in tokens.tolist():

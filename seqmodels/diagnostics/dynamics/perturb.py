@@ -18,7 +18,7 @@ from seqmodels.types import (
     PyTree,
     Structured,
 )
-from seqmodels.wrap import attach_noise
+from seqmodels.wrap_io import attach_noise
 
 
 def flatten_carry(carry: Carry, batch_axes: int) -> Float[Array, "*B S"]:

@@ -13,7 +13,7 @@ from seqmodels.layers.pooling import POOLS, init_pool_attention
 from seqmodels.models.encoder import encoder
 from seqmodels.noise import Rate
 from seqmodels.types import Array, Cell, Float, Layer, Params
-from seqmodels.wrap import output_size
+from seqmodels.wrap_io import output_size
 
 Fields = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from seqmodels.flax import layer
 from seqmodels.noise import Rate, dropout_mask
 from seqmodels.types import Array, Carry, Cell, Float, Int, Key, Layer, Params
 from seqmodels.unroll import unroll
-from seqmodels.wrap import output_size
+from seqmodels.wrap_io import output_size
 
 
 class ContextEncoder(NamedTuple):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from seqmodels.decode.sample import SampleState, sample
+from seqmodels.decode.sample import SampleState, sample, sample_token
 from seqmodels.models.language.language_model import LanguageModel
 from seqmodels.types import Params
 
@@ -43,15 +43,16 @@ def generate(
 
     Yields ``piece`` tokens at a time, so that a long text can be printed while it is generated.
 
-    controls: ``temperature``, ``top_k`` and ``top_p`` of ``decode.sample``
+    controls: ``temperature``, ``top_k`` and ``top_p`` of ``sample_token``
     """
     tokens = jnp.repeat(jnp.asarray(prime)[:, None], count, axis=1)
     logits, carry = jax.jit(model.unroll)(params, tokens, model.start(params, (count,)))
     state = SampleState(carry, logits[-1], jax.random.key(seed))
+    draw = partial(sample_token, **controls)
 
     @jax.jit
     def sample_piece(params: Params, state: SampleState):
-        return sample(partial(model.step, params), state, piece, **controls)
+        return sample(partial(model.step, params), state, piece, draw=draw)
 
     for position in range(0, length, piece):
         state, tokens = sample_piece(params, state)

@@ -15,7 +15,7 @@ from seqmodels.engines.problem import inputs_of, noise_of, where, zeros_like
 from seqmodels.layers.attention import Attention, AttentionOutput, AttentionSource, attend
 from seqmodels.models.seq2seq.decoder_layers import check_decoder_options, combine, init_affine
 from seqmodels.types import Array, Bool, Carry, Cell, Composite, Float, Params
-from seqmodels.wrap import attach_noise, draw_noise, output_size
+from seqmodels.wrap_io import attach_noise, draw_noise, output_size
 
 
 class AttentionDecoderParams(NamedTuple):
@@ -116,7 +116,7 @@ def attention_decoder(
 
     if feeding or coverage:  # each step depends on the attention of the one before
         return Cell(init, start, step, draw)
-    return Cell(init, start, step, form=Composite(unroll))
+    return Cell(init, start, step, draw, Composite(unroll))
 
 
 def attach_source(

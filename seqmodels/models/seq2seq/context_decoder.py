@@ -18,7 +18,7 @@ from seqmodels.models.seq2seq.decoder_layers import (
     tanh_affine,
 )
 from seqmodels.types import Array, Carry, Cell, Composite, Float, Params
-from seqmodels.wrap import attach_noise, draw_noise, output_size
+from seqmodels.wrap_io import attach_noise, draw_noise, output_size
 
 
 class ContextDecoderParams(NamedTuple):

@@ -10,16 +10,21 @@ from seqmodels.data.ragged import Padded
 from seqmodels.layers.attention import Attention
 from seqmodels.layers.embedding import word_embedding
 from seqmodels.layers.pooling import pool_final, pool_first
-from seqmodels.models.encoder import EncoderOutput, drop_steps
+from seqmodels.models.encoder import EncoderOutput
 from seqmodels.models.encoder import encoder as make_encoder
 from seqmodels.models.seq2seq.attention_decoder import attach_source, attention_decoder
 from seqmodels.models.seq2seq.bridge import bridge
 from seqmodels.models.seq2seq.context_decoder import attach_context, context_decoder
 from seqmodels.models.seq2seq.readout import readout as make_readout
+from seqmodels.models.seq2seq.token_decoder import (
+    TokenDecoderParams,
+    TokenInput,
+    token_decoder,
+)
 from seqmodels.noise import Rate, apply_mask, dropout_mask
 from seqmodels.types import Array, Bool, Carry, Cell, Float, Int, Params
 from seqmodels.unroll import unroll, unroll_carries
-from seqmodels.wrap import output_size, split_optional_key
+from seqmodels.wrap_io import output_size, split_optional_key
 
 
 class EncodedSource(NamedTuple):
@@ -32,11 +37,12 @@ class EncodedSource(NamedTuple):
 class EncoderDecoder(NamedTuple):
     """Sources in, logits of the next target token out.
 
-    init:   ``(key) -> params``
-    encode: ``(params, source: Padded, key=None) -> EncodedSource``; a key turns on noise
-    step:   ``(params, decoder, carry, token) -> (carry, logits)``
-    unroll: ``(params, encoded, tokens, mask=None, key=None) -> logits``
-    align:  ``(params, encoded, tokens) -> attention weights [T, B, S]``; None without attention
+    init:    ``(key) -> params``
+    encode:  ``(params, source: Padded, key=None) -> EncodedSource``; a key turns on noise
+    step:    ``(params, decoder, carry, token) -> (carry, logits)``
+    unroll:  ``(params, encoded, tokens, mask=None, key=None) -> logits``
+    align:   ``(params, encoded, tokens) -> attention weights [T, B, S]``; None without attention
+    decoder: the ``token_decoder`` that ``step`` and ``unroll`` apply
     """
 
     init: Callable[[jax.Array], Params]
@@ -44,6 +50,7 @@ class EncoderDecoder(NamedTuple):
     step: Callable[[Params, Params, Carry, Array], tuple[Carry, Array]]
     unroll: Callable[..., Array]
     align: Callable[..., Array] | None
+    decoder: Cell
 
 
 def encoder_decoder(
@@ -95,6 +102,8 @@ def encoder_decoder(
         cell, width = context_decoder(decoder, memory, context, size), size
     first_carry = bridge(encoder, decoder, memory)
     readout = make_readout(width, size, vocabularies[1], tied)
+    rates = {"dropout": dropout, "word_dropout": word_dropout}
+    decoder_cell = token_decoder(cell, targets, readout, width, **rates)
 
     def init(key: jax.Array) -> Params:
         key_s, key_t, key_e, key_d, key_b, key_r = jax.random.split(key, 6)
@@ -124,14 +133,10 @@ def encoder_decoder(
             return EncodedSource(attach_context(params["decoder"], end), carry)
         return EncodedSource(params["decoder"], carry)
 
-    def logits_of(params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B V"]:
-        return readout.apply(params["readout"], hidden, params["target"]["embedding"])
-
     def step(
         params: Params, decoder: Params, carry: Carry, token: Int[Array, "*B"]
     ) -> tuple[Carry, Float[Array, "*B V"]]:
-        carry, hidden = cell.step(decoder, carry, targets.apply(params["target"], token))
-        return carry, logits_of(params, hidden)
+        return decoder_cell.step(TokenDecoderParams(params, decoder), carry, TokenInput(token))
 
     def unroll_targets(
         params: Params,
@@ -140,10 +145,8 @@ def encoder_decoder(
         mask: Bool[Array, "T *B"] | None = None,
         key: Any = None,
     ) -> Float[Array, "T *B V"]:
-        key_w, key_c, key_r = split_optional_key(key, 3)
-        xs = drop_steps(targets.apply(params["target"], tokens), word_dropout, key_w)
-        ys, _ = unroll(cell, encoded.decoder, xs, encoded.carry, mask=mask, key=key_c)
-        return logits_of(params, drop_features(ys, dropout, key_r))
+        run = TokenDecoderParams(params, encoded.decoder)
+        return unroll(decoder_cell, run, TokenInput(tokens), encoded.carry, mask=mask, key=key)[0]
 
     def align(
         params: Params, encoded: EncodedSource, tokens: Int[Array, "T *B"]
@@ -152,7 +155,8 @@ def encoder_decoder(
         _, states = unroll_carries(cell, encoded.decoder, xs, encoded.carry)
         return jnp.diff(states.coverage, axis=0, prepend=encoded.carry.coverage[None])
 
-    return EncoderDecoder(init, encode, step, unroll_targets, align if score else None)
+    aligner = align if score else None
+    return EncoderDecoder(init, encode, step, unroll_targets, aligner, decoder_cell)
 
 
 def final_output(output: EncoderOutput, reverse: bool) -> Float[Array, "B H"]:

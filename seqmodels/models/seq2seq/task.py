@@ -8,14 +8,17 @@ import jax.numpy as jnp
 
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
+from seqmodels.feedback import FeedbackInput, FeedbackOutput, feedback
 from seqmodels.losses.classification import (
     cross_entropy,
     is_correct,
     masked_sum,
     mixture_log_probabilities,
 )
-from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder
+from seqmodels.models.seq2seq.encoder_decoder import EncodedSource, EncoderDecoder
+from seqmodels.models.seq2seq.token_decoder import TokenDecoderParams, TokenInput
 from seqmodels.types import Array, Bool, Float, Int, Metrics, Mixture, Params, Task
+from seqmodels.unroll import unroll
 
 
 class TeacherForcing(NamedTuple):
@@ -37,8 +40,7 @@ def translation_task(
     build:     ``(rates) -> model``. ``rates["smoothing"]``, if present, smooths the labels in
                training.
     scheduled: fraction of the decoder's inputs that are sampled from the model, Bengio et al.
-               (2015), arXiv:1506.03099. All are sampled at once after a first pass over the true
-               tokens, as in Mihaylova and Martins (2019), arXiv:1906.07651.
+               (2015), arXiv:1506.03099. Above 0, the decoder runs step by step.
     """
 
     def loss(params: Params, rates: dict, memory: Any, batch: Batch, key: jax.Array):
@@ -46,9 +48,10 @@ def translation_task(
         key_e, key_d, key_s = jax.random.split(key, 3)
         encoded = model.encode(params, batch.fields["source"], key_e)
         if scheduled:
-            first_pass = jax.lax.stop_gradient(model.unroll(params, encoded, inputs, mask, key_d))
-            inputs = sample_inputs(key_s, inputs, first_pass, scheduled)
-        logits = model.unroll(params, encoded, inputs, mask, key_d)
+            given = choose_given(key_s, inputs, scheduled)
+            logits = unroll_fed_back(model, params, encoded, given, mask, key_d).output
+        else:
+            logits = model.unroll(params, encoded, inputs, mask, key_d)
         nats = cross_entropy(logits, labels, rates.get("smoothing", 0.0))
         return masked_sum(nats, mask).mean, (memory, token_metrics(logits, labels, mask))
 
@@ -94,11 +97,30 @@ def teacher_forcing(batch: Batch) -> TeacherForcing:
     return TeacherForcing(values[:-1], values[1:], mask[1:])
 
 
-def sample_inputs(
-    key: jax.Array, inputs: Int[Array, "T B"], logits: Float[Array, "T B V"], rate: float
-) -> Int[Array, "T B"]:
-    """Replace this fraction of the inputs, never the first, by samples from the model."""
-    key_d, key_t = jax.random.split(key)
-    samples = jax.random.categorical(key_d, logits[:-1]).astype(inputs.dtype)
-    replaced = jax.random.bernoulli(key_t, rate, samples.shape)
-    return jnp.concatenate([inputs[:1], jnp.where(replaced, samples, inputs[1:])])
+def choose_given(key: jax.Array, inputs: Int[Array, "T B"], rate: float) -> FeedbackInput:
+    """Give the decoder all its inputs but a fraction ``rate``; the first is always given."""
+    given = jax.random.bernoulli(key, 1.0 - rate, inputs.shape)
+    return FeedbackInput(inputs, given.at[0].set(True))
+
+
+def unroll_fed_back(
+    model: EncoderDecoder,
+    params: Params,
+    encoded: EncodedSource,
+    inputs: FeedbackInput,
+    mask: Bool[Array, "T B"] | None = None,
+    key: jax.Array | None = None,
+) -> FeedbackOutput:
+    """Return the logits of a decoder that reads its own samples where no input is given.
+
+    No gradient flows through the samples.  Without a key they are the most likely tokens.
+    """
+    cell = feedback(model.decoder, TokenInput, draw_token, first=jnp.int32(0))
+    run = TokenDecoderParams(params, encoded.decoder)
+    start = cell.start(run, inputs.given.shape[1:])._replace(cell=encoded.carry)
+    return unroll(cell, run, inputs, start, mask=mask, key=key)[0]
+
+
+def draw_token(key: jax.Array | None, logits: Float[Array, "*B V"]) -> Int[Array, "*B"]:
+    """Draw tokens from their distribution; without a key return the most likely ones."""
+    return jnp.argmax(logits, -1) if key is None else jax.random.categorical(key, logits)

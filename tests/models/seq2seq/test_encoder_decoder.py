@@ -17,7 +17,12 @@ from seqmodels.data.ragged import Padded, ragged
 from seqmodels.layers.attention import ATTENTIONS
 from seqmodels.models.recurrent import recurrent_layers
 from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder, encoder_decoder
-from seqmodels.models.seq2seq.task import sample_inputs, translation_task
+from seqmodels.models.seq2seq.task import (
+    choose_given,
+    draw_token,
+    translation_task,
+    unroll_fed_back,
+)
 from seqmodels.train.config import FitConfig
 from seqmodels.train.fit import fit, resume
 from seqmodels.train.runs.checkpoint import Checkpoints
@@ -54,12 +59,13 @@ def build(kind, rates=None, *, cell="gru", layers=1, both=True, **options):
     )
 
 
-CASES = {
-    "final state": build("none", cell="lstm", layers=2, both=False, reverse=True),
-    "context": build("none", context=4, tied=True),
-    "attention": build("additive", tied=True),
-    "coverage": build("general", feeding=True, coverage=True, cell="lstm"),
+OPTIONS: dict[str, dict[str, Any]] = {
+    "final state": {"kind": "none", "cell": "lstm", "layers": 2, "both": False, "reverse": True},
+    "context": {"kind": "none", "context": 4, "tied": True},
+    "attention": {"kind": "additive", "tied": True},
+    "coverage": {"kind": "general", "feeding": True, "coverage": True, "cell": "lstm"},
 }
+CASES = {name: build(**options) for name, options in OPTIONS.items()}
 
 
 class Case(NamedTuple):
@@ -200,14 +206,49 @@ def test_a_run_resumed_within_an_epoch_equals_the_uninterrupted_one(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, again, whole)
 
 
-def test_scheduled_sampling_replaces_this_fraction_of_the_inputs():
-    inputs = jnp.zeros((101, 40), jnp.int32)
-    logits = jnp.broadcast_to(jnp.array([-1e9, 0.0, 0.0]), (101, 40, 3))
-    tokens = sample_inputs(KEY, inputs, logits, 0.25)
-    assert (tokens[0] == 0).all()
-    assert abs(float((tokens[1:] > 0).mean()) - 0.25) < 0.02
-    assert abs(float((tokens == 1).sum() / (tokens > 0).sum()) - 0.5) < 0.05
-    np.testing.assert_array_equal(sample_inputs(KEY, inputs, logits, 0.0), inputs)
+def test_scheduled_sampling_gives_all_but_this_fraction_of_the_inputs():
+    inputs = jnp.ones((101, 40), jnp.int32)
+    given = choose_given(KEY, inputs, 0.25).given
+    assert given[0].all()
+    assert abs(float((~given[1:]).mean()) - 0.25) < 0.02
+    assert choose_given(KEY, inputs, 0.0).given.all()
+    assert not choose_given(KEY, inputs, 1.0).given[1:].any()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_rate_zero_is_teacher_forcing_with_the_same_noise(name):
+    noisy = build(rates={"dropout": 0.3}, word_dropout=0.3, **OPTIONS[name])
+    source, target = batch().fields.values()
+    tokens, mask = jnp.asarray(target.values), jnp.asarray(target.mask)
+
+    @jax.jit
+    def both(params, key):
+        encoded, given = noisy.encode(params, source), choose_given(KEY, tokens, 0.0)
+        forced = noisy.unroll(params, encoded, tokens, mask, jax.random.split(key)[0])
+        free = unroll_fed_back(noisy, params, encoded, given, mask, key)
+        return forced, free.output, noisy.unroll(params, encoded, tokens, mask)
+
+    forced, free, quiet = both(case_of(name).params, KEY)
+    np.testing.assert_allclose(free, forced, atol=1e-5)
+    assert np.abs(forced - quiet).max() > 0.1
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_rate_one_samples_from_the_model(key):
+    model, params, encode, step, _ = case_of("coverage")
+    encoded = encode(params, batch().fields["source"])
+    tokens = jnp.asarray(batch().fields["target"].values)
+    run = jax.jit(
+        lambda p, e: unroll_fed_back(model, p, e, choose_given(KEY, tokens, 1.0), key=key)
+    )
+    output = run(params, encoded)
+    keys = [None] * 5 if key is None else jax.random.split(jax.random.split(key)[1], 5)
+    carry, token = encoded.carry, tokens[0]
+    for time in range(5):
+        carry, logits = step(params, encoded.decoder, carry, token)
+        np.testing.assert_allclose(output.output[time], logits, atol=1e-5)
+        token = draw_token(keys[time], logits)
+        np.testing.assert_array_equal(output.value[time], token)
 
 
 @pytest.mark.parametrize("cell", ["lru", "min_lstm", "gru_before"])
@@ -215,4 +256,5 @@ def test_cells_of_every_form_work_as_attention_decoders(cell):
     model = build("additive", cell=cell, feeding=True)
     task = translation_task(lambda rates: model, scheduled=0.2)
     params = jax.eval_shape(task.init, KEY)
-    assert jax.eval_shape(lambda p: task.loss(p, {}, (), batch(), KEY)[0], params).shape == ()
+    gradient = jax.grad(lambda p: task.loss(p, {}, (), batch(), KEY)[0])
+    assert jax.eval_shape(gradient, params) == params
