@@ -3,6 +3,7 @@
 import functools
 import inspect
 import re
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from parameters import random_normal, random_params
 
 from seqmodels.cells.registry import CELLS
 from seqmodels.engines.fused import Fused
+from seqmodels.engines.newton import Newton
 from seqmodels.engines.scan import Scan
 from seqmodels.errors import UserError
 from seqmodels.unroll import unroll
@@ -126,12 +128,52 @@ GRU_BEFORE, MIN_GRU = CELLS["gru_before"](D, H), CELLS["min_gru"](D, H)
         (MIN_GRU, XS, {"engine": "associative", "clip_gradient": 1.0}, "clip_gradient"),
         (CELL, XS, {"carry": CELL.start(PARAMS, (B + 1,))}, "carry does not fit"),
         (CELL, XS, {"carry": jnp.zeros((B, H))}, "carry does not fit"),
+        (CELL, (XS, XS), {}, "xs is a tree of arrays; this cell reads one array"),
+        (MIN_GRU, (XS, XS), {}, "xs is a tree of arrays"),
+        (GRU_BEFORE, (), {}, r"xs has shape \(\): expected \[T"),
+        (GRU_BEFORE, (XS[:2, ..., 0], XS), {}, r"expected all to start with \(2, 2\)"),
+        (GRU_BEFORE, (XS[..., 0], XS), {"mask": jnp.ones((T, B - 1), bool)}, "mask has shape"),
     ],
 )
 def test_invalid_arguments_give_an_error_of_one_line(cell, xs, options, message):
     with pytest.raises(UserError, match=message) as caught:
         unroll(cell, random_params(cell), xs, **options)
     assert "\n" not in str(caught.value)
+
+
+class Event(NamedTuple):
+    """A kind and its features."""
+
+    kind: jax.Array
+    features: jax.Array
+
+
+def test_a_cell_known_by_its_step_may_read_a_tree():
+    """The mask, NaN in the padding, chunks and all engines of such a cell work as for an array."""
+
+    def join(event):
+        return jnp.concatenate([jax.nn.one_hot(event.kind, 2), event.features], axis=-1)
+
+    inner = CELLS["gru_before"](2 + D, H)
+    cell = inner._replace(step=lambda p, c, x: inner.step(p, c, join(x)), size=None)
+    mask = jnp.arange(T)[:, None] < jnp.array([[4, 6]])
+    events = Event(jnp.arange(T * B).reshape(T, B) % 2, XS)
+    padded = Event(events.kind, jnp.where(mask[..., None], XS, jnp.nan))
+
+    @jax.jit
+    def run(params):
+        return [
+            unroll(cell, params, padded, mask=mask),
+            unroll(cell, params, padded, mask=mask, chunk=4),
+            unroll(stack(cell), (params,), padded, mask=mask),
+            unroll(cell, params, events, mask=mask, engine=Newton(form="full")),
+            unroll(inner, params, join(events), mask=mask),
+        ]
+
+    *found, expected = run(random_params(inner, scale=0.5))
+    for ys, carry in found:
+        np.testing.assert_allclose(ys, expected[0], atol=1e-5)
+        np.testing.assert_allclose(jax.tree.leaves(carry)[0], expected[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

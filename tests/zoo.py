@@ -7,15 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from flax import nnx
 
 from seqmodels.cells.learned_start import learned_start
 from seqmodels.cells.registry import CELLS
 from seqmodels.engines.associative import Associative
 from seqmodels.engines.fused import Fused
 from seqmodels.engines.scan import Scan
+from seqmodels.flax import layer
 from seqmodels.noise import dropout, weight_drop, zoneout
 from seqmodels.types import Linear, Structured
-from seqmodels.wrap import bidirectional, layer_norm, residual, stack
+from seqmodels.wrap import bidirectional, layer_norm, readout, residual, side_by_side, stack
 
 D = H = 4
 lstm, gru = CELLS["lstm"], CELLS["gru"]
@@ -36,6 +38,8 @@ COMPOSITE = {
         bidirectional(gru(d, h, **kw)), residual(layer_norm(lstm(2 * h, 2 * h, **kw)))
     ),
     "dropout": lambda d, h, **kw: dropout(gru(d, h, **kw), inputs=0.2, outputs=0.3),
+    "readout": lambda d, h, **kw: readout(lstm(d, h, **kw), layer(nnx.Linear, h, 3, **kw)),
+    "side_by_side": lambda d, h, **kw: side_by_side(lstm(d, h, **kw), CELLS["lru"](d, h, **kw)),
     "step_dropout": lambda d, h, **kw: dropout(gru(d, h, **kw), outputs=0.3, locked=False),
 }
 ALL = SINGLE | COMPOSITE

@@ -86,6 +86,8 @@ def _extend_until_all_ended(
 ) -> tuple[SampleState, PyTree]:
     """Draw values into a buffer; after the end of all rows it repeats the last values."""
     buffer = jax.tree.map(lambda a: jnp.zeros((length, *a.shape), a.dtype), state.value)
+    if not length:
+        return state, buffer
 
     def is_unfinished(loop: tuple) -> Array:
         position, state, _ = loop
