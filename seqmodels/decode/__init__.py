@@ -1,1 +1,1 @@
-"""Greedy decoding, sampling and beam search over any step function."""
+"""The sampling loop, and beam search, over any step function."""
