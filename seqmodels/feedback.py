@@ -59,6 +59,15 @@ def feedback(
            with a function, the params are those of the cell.
     draw:  ``(key, z) -> y``
     first: value ``[...]`` that the first step reads if none is given; default zeros
+
+    >>> from seqmodels.unroll import unroll
+    >>> def add(params, h, x):
+    ...     return h + x, h + x
+    >>> total = Cell(init=lambda key: (), start=lambda params, batch: jnp.zeros(batch), step=add)
+    >>> cell = feedback(total, lambda v: v, lambda key, y: y, first=0.0)
+    >>> history = FeedbackInput(jnp.arange(1.0, 6.0), jnp.arange(5) < 2)
+    >>> unroll(cell, (), history)[0].value.tolist()  # 1 and 2 are given, then it reads its own sums
+    [1.0, 3.0, 6.0, 12.0, 24.0]
     """
     wrap = _Feedback(cell, embed, draw, first)
     return Cell(wrap.init, wrap.start, wrap.step, wrap.prepare)

@@ -152,7 +152,7 @@ def _check_arguments(cell: Cell, xs: Any, mask: Any, resets: Any, chunk: int | N
 
 def _check_inputs(cell: Cell, xs: Any) -> None:
     """Raise a UserError if the inputs do not fit the cell."""
-    shapes, leading = [leaf.shape for leaf in jax.tree.leaves(xs)], leading_axes(xs)
+    shapes, leading = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)], leading_axes(xs)
     if not leading:
         shape = min(shapes, key=len, default=())
         raise UserError(f"xs has shape {shape}: expected [T, ..., features], time first")

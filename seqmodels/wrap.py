@@ -132,7 +132,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None) -> Cell:
     def step(params: Params, carry: Carry, x: Any) -> tuple[Carry, Any]:
         raise UserError("a bidirectional cell cannot step: pass the whole sequence to unroll")
 
-    def unroll(unroll_one: Callable, params: Params, xs: Array, carry: Directions, options: dict):
+    def unroll(unroll_one: Callable, params: Params, xs: Any, carry: Directions, options: dict):
         if options["reverse"]:
             raise UserError("reverse=True is not defined for a bidirectional cell: leave it out")
         keys = split_optional_key(options["key"], 2)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.engines.problem import inputs_of, leading_axes, noise_of, where, zeros_like
+from seqmodels.engines.problem import inputs_of, is_array, leading_axes, noise_of, where, zeros_like
 from seqmodels.errors import UserError
 from seqmodels.types import Array, Carry, Cell, Composite, Key, Noisy, Params, PyTree
 
@@ -103,7 +103,7 @@ class _IOWrap(NamedTuple):
         return WrapParams(inner, None), (noise, masks)
 
     def unroll(
-        self, unroll_one: Callable, params: Params, xs: Array, carry: Carry, options: dict
+        self, unroll_one: Callable, params: Params, xs: Any, carry: Carry, options: dict
     ) -> tuple[Any, Carry]:
         inner, own = self.parts(params)
         key, key_own = split_optional_key(options["key"], 2)
@@ -129,4 +129,7 @@ def output_size(cell: Cell, params: Params, width: int | None = None) -> int:
     from seqmodels.unroll import unroll  # a bidirectional cell cannot step
 
     xs = jax.ShapeDtypeStruct((1, 1, width or input_size(cell)), jnp.float32)
-    return jax.eval_shape(lambda p, x: unroll(cell, p, x)[0], params, xs).shape[-1]
+    ys = jax.eval_shape(lambda p, x: unroll(cell, p, x)[0], params, xs)
+    if not is_array(ys):
+        raise UserError("this wrap needs a cell whose output is one array, not a tree of arrays")
+    return ys.shape[-1]

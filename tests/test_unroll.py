@@ -130,7 +130,7 @@ GRU_BEFORE, MIN_GRU = CELLS["gru_before"](D, H), CELLS["min_gru"](D, H)
         (CELL, XS, {"carry": jnp.zeros((B, H))}, "carry does not fit"),
         (CELL, (XS, XS), {}, "xs is a tree of arrays; this cell reads one array"),
         (MIN_GRU, (XS, XS), {}, "xs is a tree of arrays"),
-        (GRU_BEFORE, (), {}, r"xs has shape \(\): expected \[T"),
+        (GRU_BEFORE, [1.0, 2.0], {}, r"xs has shape \(\): expected \[T"),
         (GRU_BEFORE, (XS[:2, ..., 0], XS), {}, r"expected all to start with \(2, 2\)"),
         (GRU_BEFORE, (XS[..., 0], XS), {"mask": jnp.ones((T, B - 1), bool)}, "mask has shape"),
     ],

@@ -186,6 +186,9 @@ def test_a_head_combines_with_other_wraps():
     headed = readout(CELLS["lstm"](D, 5), HEAD)
     cell = stack(bidirectional(headed), dropout(CELLS["gru"](6, 2), inputs=0.5))
     assert headed.size == D
+    tree = layer_norm(readout(CELLS["lstm"](D, 5), Layer(HEAD.init, pair)))
+    with pytest.raises(UserError, match="whose output is one array"):
+        jax.eval_shape(tree.init, jax.random.key(0))
     assert output_size(headed, jax.eval_shape(headed.init, jax.random.key(0))) == 3
     params = jax.eval_shape(cell.init, jax.random.key(0))
     run = partial(unroll, cell, reverse=False)

@@ -71,7 +71,7 @@ def leading_axes(xs: PyTree) -> tuple[int, ...]:
     """Return ``[T, *B]`` of an array ``[T, *B, D]``, or of a tree with a leaf ``[T, *B]``."""
     if is_array(xs):
         return xs.shape[:-1]
-    return min((leaf.shape for leaf in jax.tree.leaves(xs)), key=len, default=())
+    return min((jnp.shape(leaf) for leaf in jax.tree.leaves(xs)), key=len, default=())
 
 
 def noise_of(xs: Any) -> PyTree:

@@ -15,7 +15,7 @@ from seqmodels.models.encoder import encoder as make_encoder
 from seqmodels.models.seq2seq.attention_decoder import attach_source, attention_decoder
 from seqmodels.models.seq2seq.bridge import bridge
 from seqmodels.models.seq2seq.context_decoder import attach_context, context_decoder
-from seqmodels.models.seq2seq.readout import readout as make_readout
+from seqmodels.models.seq2seq.readout import token_readout
 from seqmodels.models.seq2seq.token_decoder import (
     TokenDecoderParams,
     TokenInput,
@@ -101,7 +101,7 @@ def encoder_decoder(
     elif context:
         cell, width = context_decoder(decoder, memory, context, size), size
     first_carry = bridge(encoder, decoder, memory)
-    readout = make_readout(width, size, vocabularies[1], tied)
+    readout = token_readout(width, size, vocabularies[1], tied)
     rates = {"dropout": dropout, "word_dropout": word_dropout}
     decoder_cell = token_decoder(cell, targets, readout, width, **rates)
 

@@ -22,7 +22,7 @@ class Readout(NamedTuple):
     apply: Callable[[Params, Array, Array], Array]
 
 
-def readout(hidden: int, embedding: int, vocabulary: int, tied: bool) -> Readout:
+def token_readout(hidden: int, embedding: int, vocabulary: int, tied: bool) -> Readout:
     """Return ``logits = h W + b``, or ``h W F^T + b`` if tied to the target embedding F.
 
     There is no W if it would be a square matrix between equal widths.
