@@ -70,25 +70,26 @@ def read(config: Config):
 
 
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
-    """Encode texts and attributes; logistic regression on the words is the baseline."""
+    """Encode texts and attributes; logistic regression is a baseline."""
     from experiments.categories.fields import example_fields, example_metadata
     from seqmodels.data.splits import Splits
     from seqmodels.models.classification.bags import logistic_accuracy
     from seqmodels.models.classification.text_embedding import check_vectors
-    from seqmodels.train.examples import example_data
+    from seqmodels.train.examples import example_data, majority
 
     check_vectors(config.text)
     parts = read(config)
     metadata = metadata or example_metadata(parts.train, config.text)
     fields = Splits(*(example_fields(part, metadata, config.text, config.bag) for part in parts))
-    accuracy = logistic_accuracy(fields.train, fields.dev)
+    accuracies = logistic_accuracy(fields.train, fields.dev, fields.test)
+    regression = Baseline(f"logistic regression on the {config.text.symbols}", *accuracies)
     return example_data(
         fields,
         config.training,
         name=config.data or "generated ads",
         unit="texts",
-        baseline=Baseline(accuracy, f"logistic regression on the {config.text.symbols}, dev"),
         metadata=metadata,
+        baselines=[regression, majority(fields)],
     )
 
 

@@ -11,12 +11,12 @@ Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks".
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from math import exp, log
+from math import log
 from typing import Any, Literal
 
 from experiments.char_generation.commands import SampleArguments, inspect, sample
 from experiments.char_generation.recipes import RECIPES
-from seqmodels.cli import Baseline, Data, FitConfig, Metric, OptimizerConfig, Run, define_experiment
+from seqmodels.cli import Data, FitConfig, Metric, OptimizerConfig, Run, define_experiment
 from seqmodels.models.config import RecurrentConfig
 from seqmodels.train.config import check_at_least_one
 
@@ -69,20 +69,20 @@ def read(config: Config):
 
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Encode the texts and cut them into windows; the vocabulary covers all splits."""
+    from seqmodels.data.splits import Splits
     from seqmodels.data.streams import evaluation_windows, training_windows
     from seqmodels.data.text.vocabulary import Vocabulary, build_vocabulary
-    from seqmodels.models.language.counting import ngram_nats
+    from seqmodels.models.language.counting import ngram_baselines
 
     texts = read(config)
     if metadata is None:
         metadata = {"vocabulary": build_vocabulary("".join(texts)).to_dict()}
     vocabulary = Vocabulary.from_dict(metadata["vocabulary"])
-    train, dev, test = (vocabulary.encode(text) for text in texts)
+    train, dev, test = tokens = Splits(*map(vocabulary.encode, texts))
     batch_size, length, seed = config.training.batch_size, config.length, config.training.seed
     windows = training_windows(train, batch_size, length, seed=seed, name="the training text")
     evaluation = partial(evaluation_windows, batch_size=EVALUATION_STREAMS, length=length)
     dev_windows = evaluation(dev, name="the dev text")
-    nats = ngram_nats(train, dev, len(vocabulary))
     return Data(
         train=windows,
         dev=dev_windows,
@@ -90,8 +90,8 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         name=config.data or "the Python standard library",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="characters",
-        baseline=Baseline(nats.bigram, f"bigrams; unigrams {nats.unigram:.4f}"),
         metadata=metadata,
+        baselines=ngram_baselines(tokens, len(vocabulary)),
     )
 
 
@@ -113,15 +113,14 @@ def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
 
 
 def task(config: Config, metadata: dict[str, Any]):
-    """Predict the next character."""
-    from seqmodels.models.language.language_model import language_model_task
+    """Predict the next character; express the cross-entropy in bits, and as perplexity."""
+    from seqmodels.models.language.language_model import language_model_task, perplexity
 
-    return language_model_task(partial(model, config, metadata))
+    def bits_and_perplexity(means: dict[str, Any]) -> dict[str, Any]:
+        return {"bits": means["nats"] / log(2)} | perplexity(means)
 
-
-def bits_and_perplexity(means: dict[str, float]) -> dict[str, float]:
-    """Express the cross-entropy in bits, and as perplexity."""
-    return {"bits": means["nats"] / log(2), "perplexity": exp(means["nats"])}
+    language_task = language_model_task(partial(model, config, metadata))
+    return language_task._replace(derive=bits_and_perplexity)
 
 
 def print_sample(run: Run) -> None:
@@ -136,6 +135,5 @@ EXPERIMENT = define_experiment(
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 8, "length": 16},
     recipes=RECIPES,
     commands=(sample, inspect),
-    derive=bits_and_perplexity,
     finish=print_sample,
 )

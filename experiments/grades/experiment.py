@@ -70,8 +70,8 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         config.training,
         name="generated students",
         unit="students",
-        baseline=majority(fields),
         metadata={"classes": ["fail", "pass"]},
+        baselines=[majority(fields)],
         buckets=1,
     )
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from seqmodels.models.language.cache import cache_task
 from seqmodels.models.language.dynamic_evaluation import dynamic_task
 from seqmodels.models.language.language_model import LanguageModel
-from seqmodels.train.fit import Evaluator
+from seqmodels.train.evaluator import Evaluator
 from seqmodels.types import Params, Task
 
 

@@ -14,13 +14,12 @@ through the whole split: dev in eight streams, test in one.
 
 from dataclasses import dataclass
 from functools import partial
-from math import exp
 from typing import Any
 
 from experiments.next_word.commands import adapt, complete, embedding
 from experiments.next_word.config import CorpusConfig, RegularizationConfig, WordModelConfig
 from experiments.next_word.recipes import RECIPES
-from seqmodels.cli import Baseline, Data, FitConfig, Metric, OptimizerConfig, define_experiment
+from seqmodels.cli import Data, FitConfig, Metric, OptimizerConfig, define_experiment
 from seqmodels.models.config import RecurrentConfig
 from seqmodels.train.config import check_at_least_one
 
@@ -76,14 +75,14 @@ def encode(config: Config, metadata: dict[str, Any] | None):
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Cut the texts into windows."""
     from seqmodels.data.streams import evaluation_windows, training_windows
-    from seqmodels.models.language.counting import ngram_nats
+    from seqmodels.models.language.counting import ngram_baselines
 
-    (train, dev, test), metadata = encode(config, metadata)
+    tokens, metadata = encode(config, metadata)
+    train, dev, test = tokens
     batch_size, length, seed = config.training.batch_size, config.length, config.training.seed
     words = len(metadata["vocabulary"]["symbols"])
     windows = training_windows(train, batch_size, length, seed=seed, name="the training text")
     dev_windows = evaluation_windows(dev, 8, length, name="the dev text")
-    nats = ngram_nats(train, dev, words, BIGRAM_WEIGHTS)
     name, unknown = config.data or "Python's documentation", (dev == 0).mean()
     return Data(
         train=windows,
@@ -92,11 +91,8 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         name=f"{name} ({words:,} different words, {unknown:.1%} of dev <unk>)",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit="words",
-        baseline=Baseline(
-            nats.bigram,
-            f"bigrams, perplexity {exp(nats.bigram):.1f}; unigrams {exp(nats.unigram):.1f}",
-        ),
         metadata=metadata,
+        baselines=ngram_baselines(tokens, words, BIGRAM_WEIGHTS),
     )
 
 
@@ -110,19 +106,19 @@ def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
 
 def task(config: Config, metadata: dict[str, Any]):
     """Predict the next word, with AWD-LSTM's penalties on the activations."""
-    from seqmodels.models.language.language_model import activation_penalty, language_model_task
+    from seqmodels.models.language.language_model import (
+        activation_penalty,
+        language_model_task,
+        perplexity,
+    )
 
     penalties = config.regularization
     penalty = partial(activation_penalty, size=penalties.activation, change=penalties.slowness)
-    return language_model_task(
+    language_task = language_model_task(
         partial(model, config, metadata),
         penalty if penalties.activation or penalties.slowness else None,
     )
-
-
-def perplexity(means: dict[str, float]) -> dict[str, float]:
-    """Express the cross-entropy as perplexity."""
-    return {"perplexity": exp(means["nats"])}
+    return language_task._replace(derive=perplexity)
 
 
 EXPERIMENT = define_experiment(
@@ -132,5 +128,4 @@ EXPERIMENT = define_experiment(
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 16, "embedding": 16, "length": 8},
     recipes=RECIPES,
     commands=(complete, adapt, embedding),
-    derive=perplexity,
 )

@@ -58,7 +58,7 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     from experiments.row_digits.nearest_mean import nearest_mean_accuracy
     from seqmodels.data.images.shifts import random_shifts
     from seqmodels.data.splits import Splits
-    from seqmodels.train.examples import example_data
+    from seqmodels.train.examples import example_data, majority
 
     parts = read(config)
     shape = parts.train.pixels.shape[1:]
@@ -70,13 +70,15 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         raise UserError(
             f"--data {config.data}: the images are {size}, but the run was trained on {trained}"
         )
+    fields = Splits(*({"x": part.pixels, "label": part.label} for part in parts))
+    nearest = (nearest_mean_accuracy(parts.train, part) for part in (parts.dev, parts.test))
     return example_data(
-        Splits(*({"x": part.pixels, "label": part.label} for part in parts)),
+        fields,
         config.training,
         name=config.data or "scikit-learn's digits",
         unit="images",
-        baseline=Baseline(nearest_mean_accuracy(parts.train, parts.dev), "nearest mean image, dev"),
         metadata=metadata,
+        baselines=[Baseline("nearest mean image", *nearest), majority(fields)],
         augment=random_shifts(config.shift) if config.shift else None,
     )
 

@@ -69,7 +69,7 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     from seqmodels.data.text.labelled_fields import text_fields, text_metadata
     from seqmodels.models.classification.bags import logistic_accuracy
     from seqmodels.models.classification.text_embedding import check_vectors
-    from seqmodels.train.examples import example_data
+    from seqmodels.train.examples import example_data, majority
 
     check_vectors(config.text)
     parts = read(config)
@@ -80,14 +80,15 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     fields = Splits(*(text_fields(part, metadata, config.text) for part in parts))
     if config.data is None:
         fields = Splits(*(f | review_properties(p) for f, p in zip(fields, parts, strict=True)))
-    accuracy = logistic_accuracy(fields.train, fields.dev)
+    accuracies = logistic_accuracy(fields.train, fields.dev, fields.test)
+    regression = Baseline(f"logistic regression on the {config.text.symbols}", *accuracies)
     return example_data(
         fields,
         config.training,
         name=config.data or "generated reviews",
         unit="texts",
-        baseline=Baseline(accuracy, f"logistic regression on the {config.text.symbols}, dev"),
         metadata=metadata,
+        baselines=[regression, majority(fields)],
     )
 
 

@@ -83,19 +83,20 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     from experiments.series.nearest_neighbor import nearest_neighbor_accuracy
     from seqmodels.data.augmentation import gaussian_noise, random_window, sequence_augmentation
     from seqmodels.data.splits import Splits
-    from seqmodels.train.examples import example_data
+    from seqmodels.train.examples import example_data, majority
 
     parts = read(config)
     metadata = metadata or series_metadata(parts.train, config.patch, config.squash)
-    split = "dev" if config.dev_share else "test"  # a training series is its own neighbor
-    accuracy = nearest_neighbor_accuracy(parts.train, getattr(parts, split))
+    fields = Splits(*(series_fields(part, metadata) for part in parts))
+    dev, test = nearest_neighbor_accuracy(parts.train, parts.dev, parts.test)
+    neighbor = dev if config.dev_share else None  # a training series is its own neighbor
     return example_data(
-        Splits(*(series_fields(part, metadata) for part in parts)),
+        fields,
         config.training,
         name=config.data or "cylinder, bell, funnel",
         unit="series",
-        baseline=Baseline(accuracy, f"nearest neighbor, {split}"),
         metadata=metadata,
+        baselines=[Baseline("nearest neighbor", neighbor, test), majority(fields)],
         buckets=config.buckets,
         augment=sequence_augmentation(random_window(config.window), gaussian_noise(config.noise)),
     )

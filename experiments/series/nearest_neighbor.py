@@ -9,14 +9,19 @@ from experiments.series.ts_files import Series
 
 
 def nearest_neighbor_accuracy(
-    train: Sequence[Series], other: Sequence[Series], steps: int = 64
-) -> float:
-    """Return the accuracy of the nearest training series' class, after resampling to one length."""
+    train: Sequence[Series], *others: Sequence[Series], steps: int = 64
+) -> list[float]:
+    """Return the accuracy of the nearest training series' class on each of the other splits.
+
+    The series are resampled to one length.
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
-    xs, others = (resample([one.values for one in part], steps) for part in (train, other))
-    model = KNeighborsClassifier(1).fit(xs, [one.label for one in train])
-    return float(model.score(others, [one.label for one in other]))
+    def inputs(part: Sequence[Series]) -> np.ndarray:
+        return resample([one.values for one in part], steps)
+
+    model = KNeighborsClassifier(1).fit(inputs(train), [one.label for one in train])
+    return [float(model.score(inputs(part), [one.label for one in part])) for part in others]
 
 
 def resample(series: Sequence[np.ndarray], steps: int) -> Float[np.ndarray, "N D_times_T"]:

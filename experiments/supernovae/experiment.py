@@ -110,8 +110,8 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         config.training,
         name=config.data or "generated light curves",
         unit="curves",
-        baseline=majority(fields),
         metadata={"classes": classes},
+        baselines=[majority(fields)],
         buckets=config.buckets,
         augment=training_augmentation(
             config.farther, config.fainter, config.thin, config.beginning

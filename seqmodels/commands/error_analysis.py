@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqmodels.commands.output import print_field, print_picture
+from seqmodels.commands.output import print_field, print_picture, print_strongest_baseline
 from seqmodels.errors import UserError
+from seqmodels.train.config import Metric
 from seqmodels.train.experiment import Data
 from seqmodels.train.runs.run import Run, load_run
 from seqmodels.train.runs.run_directory import RunDirectory
@@ -52,14 +53,14 @@ def errors(run: Run, arguments: ErrorsArguments) -> None:
         split: collect_predictions(run.model, run.params, getattr(data, split))
         for split in Splits._fields
     }
-    print_errors(predictions, data, arguments.target, run.experiment.metric.name)
+    print_errors(predictions, data, arguments.target, run.experiment.metric)
     inspect_dev(run, predictions["dev"], arguments.worst)
     if constraints:
         print_choice(run, constraints)
 
 
 def print_errors(
-    predictions: Mapping[str, "Predictions"], data: Data, target: float, metric: str
+    predictions: Mapping[str, "Predictions"], data: Data, target: float, metric: Metric
 ) -> None:
     """Print the error of each split, and the bias, variance and mismatch that follow."""
     from seqmodels.diagnostics.errors.bias_variance import bias_variance
@@ -69,7 +70,8 @@ def print_errors(
     print_splits("majority", {split: p.majority_error for split, p in predictions.items()})
     print_splits("macro F1", {split: p.macro_f1 for split, p in predictions.items()})
     print_field("target", f"error {target:.4f}")
-    print_field("baseline", f"{metric} {data.baseline.value:.4f} ({data.baseline.name})")
+    for split in ("dev", "test"):
+        print_strongest_baseline(data, metric, split)
     parts = bias_variance(errors, target)
     print_field("", "  ".join(f"{name} {x:+.4f}" for name, x in parts._asdict().items()))
     print_field("", parts.advice())

@@ -14,11 +14,16 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqmodels.commands.output import command_lines, print_field
-from seqmodels.commands.train import baseline_line, data_line
+from seqmodels.commands.output import (
+    command_lines,
+    print_baselines,
+    print_field,
+    print_strongest_baseline,
+)
+from seqmodels.commands.train import data_line
 from seqmodels.errors import UserError
 from seqmodels.train.config import RunOptions, check_config, with_values
-from seqmodels.train.experiment import Data, Experiment
+from seqmodels.train.experiment import BaselineScore, Data, Experiment, strongest
 from seqmodels.train.runs.run_directory import RunDirectory
 from seqmodels.train.sweep.points import Axis, Point, SweepOptions, make_points
 
@@ -75,13 +80,13 @@ def sweep_command(
 
 
 def introduce(experiment: Experiment, data: Data, directory: RunDirectory, members: int) -> None:
-    """Print what is trained, on what, and the baseline."""
+    """Print what is trained, on what, and the baselines."""
     from seqmodels.train.progress import device_line
 
     print_field("device", device_line())
     print_field("members", str(members))
     print_field("data", data_line(data))
-    print_field("baseline", f"{experiment.metric.name} {baseline_line(data)}")
+    print_baselines(data, experiment.metric)
     print_field("sweep", directory.display_path())
 
 
@@ -183,10 +188,12 @@ class SweepSession:
         """Print and write the leaderboard, and list what can be done with the best member."""
         from seqmodels.train.sweep.leaderboard import draw_sweep, print_rows, write_csv
 
-        metric, path, baseline = self.experiment.metric, self.directory.path, data.baseline.value
+        metric, path = self.experiment.metric, self.directory.path
+        baseline = strongest(data.baselines, metric, "dev")
         write_csv(result.rows, metric, path / "sweep.csv")
         draw_sweep(result.rows, result.records, metric, baseline, path / "sweep.png")
         print_rows(result.rows, metric)
+        print_strongest_baseline(data, metric, "dev")
         best = RunDirectory(path / "best")
         if not best.path.exists():
             print("error: every member diverged; use lower learning rates")
@@ -198,7 +205,9 @@ class SweepSession:
         print(command_lines(self.experiment, best))
         return 0
 
-    def draw_best(self, best: RunDirectory, result: "SweepResult", baseline: float) -> None:
+    def draw_best(
+        self, best: RunDirectory, result: "SweepResult", baseline: BaselineScore | None
+    ) -> None:
         """Write the records and curves of the best member into its run directory."""
         from seqmodels.train.logs import draw_curves
 

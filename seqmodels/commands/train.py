@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqmodels.commands.advice import cost_advice
-from seqmodels.commands.output import command_lines, print_field
+from seqmodels.commands.output import command_lines, print_baselines, print_field
 from seqmodels.errors import UserError
 from seqmodels.train.config import RunOptions, check_config, in_steps
-from seqmodels.train.experiment import Data, Experiment
+from seqmodels.train.experiment import Data, Experiment, strongest
 from seqmodels.train.runs.run import load_run
 from seqmodels.train.runs.run_directory import RunDirectory
 
@@ -89,7 +89,7 @@ def count_in_steps(config: Any, data: Data) -> Any:
 
 
 def introduce(session: Session) -> None:
-    """Print what is trained, on what, what it costs, and the baseline."""
+    """Print what is trained, on what, what it costs, and the baselines."""
     import jax
 
     from seqmodels.train.progress import device_line
@@ -101,7 +101,7 @@ def introduce(session: Session) -> None:
     print_field("data", data_line(data))
     for name, text in cost_advice(session.config, data):
         print_field(name, text)
-    print_field("baseline", f"{session.experiment.metric.name} {baseline_line(data)}")
+    print_baselines(data, session.experiment.metric)
     print_field("run", session.directory.display_path())
 
 
@@ -109,11 +109,6 @@ def data_line(data: Data) -> str:
     """Return the name of the data and the sizes of its splits."""
     sizes = ", ".join(f"{split} {size:,}" for split, size in data.sizes.items())
     return f"{data.name}: {sizes} {data.unit}"
-
-
-def baseline_line(data: Data) -> str:
-    """Return the baseline's value and name."""
-    return f"{data.baseline.value:.4f} ({data.baseline.name})"
 
 
 def run_fit(session: Session, options: RunOptions) -> int:
@@ -176,12 +171,14 @@ def conclude(session: Session) -> None:
         return
     experiment, data, directory = session.experiment, session.data, session.directory
     records, name = directory.records(), experiment.metric.name
-    draw_curves(records, experiment.metric, data.baseline.value, directory.path / "curves.png")
+    baseline = strongest(data.baselines, experiment.metric, "dev")
+    draw_curves(records, experiment.metric, baseline, directory.path / "curves.png")
     best = session.checkpoints.best()
     values = [r[name] for r in records if r["split"] == "dev" and r["step"] == best]
     if values:
-        line = f"dev {name} {values[-1]:.4f} at step {best:,}; baseline {baseline_line(data)}"
-        print_field("best", line)
+        line = f"dev {name} {values[-1]:.4f} at step {best:,}"
+        rival = f"; baseline {baseline.value:.4f} ({baseline.name})" if baseline else ""
+        print_field("best", line + rival)
     recipe = experiment.recipes.get(directory.recipe() or "")
     if recipe is not None:
         print_field("expected", recipe.expectation())

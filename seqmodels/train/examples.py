@@ -1,5 +1,6 @@
 """Training, dev and test batches from three splits of examples."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +23,8 @@ def example_data(
     *,
     name: str,
     unit: str,
-    baseline: Baseline,
     metadata: dict[str, Any],
+    baselines: Sequence[Baseline] = (),
     buckets: int = 3,
     augment: Augmentation | None = None,
 ) -> Data:
@@ -47,8 +48,8 @@ def example_data(
         name=name,
         sizes={split: count_examples(part) for split, part in fields._asdict().items()},
         unit=unit,
-        baseline=baseline,
         metadata=metadata,
+        baselines=baselines,
     )
 
 
@@ -74,6 +75,7 @@ def augment_batches(batches: Batches, augment: Augmentation, seed: int) -> Batch
 
 
 def majority(fields: Splits) -> Baseline:
-    """Return the dev accuracy of the most frequent class of the training split."""
-    train, dev = fields.train["label"], fields.dev["label"]
-    return Baseline(float(np.mean(dev == np.bincount(train).argmax())), "most frequent class")
+    """Return the accuracy of the most frequent class of the training split."""
+    label = np.bincount(fields.train["label"]).argmax()
+    dev, test = (float(np.mean(part["label"] == label)) for part in (fields.dev, fields.test))
+    return Baseline("most frequent class", dev, test)

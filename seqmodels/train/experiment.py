@@ -15,10 +15,35 @@ Rates = dict[str, Any]
 
 
 class Baseline(NamedTuple):
-    """The headline metric of a trivial or simple method, which a model should beat."""
+    """The headline metric of a trivial or simple method, which a model should beat.
 
-    value: float
+    A value is None if the method was not evaluated on that split.
+    """
+
     name: str
+    dev: float | None = None
+    test: float | None = None
+
+
+class BaselineScore(NamedTuple):
+    """The headline metric of a baseline on one split."""
+
+    name: str
+    value: float
+
+
+def strongest(baselines: Sequence[Baseline], metric: Metric, split: str) -> BaselineScore | None:
+    """Return the best of the baselines that were evaluated on a split, if there are any.
+
+    >>> baselines = Baseline("zero", 0.75, 0.7), Baseline("linear", 0.5)
+    >>> strongest(baselines, Metric("error"), "dev")
+    BaselineScore(name='linear', value=0.5)
+    >>> strongest(baselines, Metric("error"), "test")
+    BaselineScore(name='zero', value=0.7)
+    """
+    values = [(one.name, getattr(one, split)) for one in baselines]
+    scores = [BaselineScore(name, value) for name, value in values if value is not None]
+    return min(scores, key=lambda score: metric.signed(score.value), default=None)
 
 
 class Data(NamedTuple):
@@ -26,7 +51,8 @@ class Data(NamedTuple):
 
     ``train``, ``dev`` and ``test`` are ``data.batching.Batches``. Evaluation covers one epoch of
     ``dev`` or ``test``; ``test`` may be None. ``metadata`` holds what a model needs to know about
-    the data (vocabulary, classes, scales) as JSON; it is saved with the run.
+    the data (vocabulary, classes, scales) as JSON; it is saved with the run. ``baselines`` are in
+    the experiment's headline metric.
     """
 
     train: Any
@@ -35,8 +61,8 @@ class Data(NamedTuple):
     name: str
     sizes: Mapping[str, int]
     unit: str  # what sizes, metric weights and throughput count
-    baseline: Baseline
     metadata: Metadata
+    baselines: Sequence[Baseline] = ()
 
 
 @dataclass(frozen=True)
@@ -94,13 +120,13 @@ class Experiment:
     data:     ``(config, metadata) -> Data``; metadata is None when a new run begins
     model:    ``(config, metadata, rates) -> model``; without rates, a model without noise
     task:     ``(config, metadata) -> Task``
+    metric:   the headline metric: a number that the task measures, derives or scores
     rates:    float fields of the config, besides the optimizer's, that the task reads from
               ``rates`` and that a sweep varies within one compiled program
     smoke:    config values of a smoke test
     recipes:  published settings and the results to expect of them
     commands: functions ``(run: Run, arguments: SomeDataclass)``, each named after its command
     examples: ``(config) -> texts`` by which a person recognizes each dev example
-    derive:   further metrics as a function of the measured means
     finish:   called with the finished run, for example to print a sample
     """
 
@@ -116,7 +142,6 @@ class Experiment:
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     commands: Sequence[Callable[["Run", Any], None]] = ()
     examples: Callable[[Any], Sequence[str]] | None = None
-    derive: Callable[[dict[str, float]], dict[str, float]] = lambda means: {}
     finish: Callable[["Run"], None] | None = None
 
     def initial_rates(self, config: Any) -> dict[str, float]:

@@ -2,22 +2,22 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from seqmodels.data.batching import Batches
-from seqmodels.errors import UserError
 from seqmodels.train.config import FitConfig, Metric, check_config, training_rates
 from seqmodels.train.distributed.devices import data_mesh, replicate
 from seqmodels.train.distributed.hosts import any_host_signal
-from seqmodels.train.feed import feed, shape_of
+from seqmodels.train.evaluator import NATS, CarriedMemory, Evaluator, headline, headline_value
+from seqmodels.train.feed import feed
 from seqmodels.train.interrupt import Interrupted, listen
 from seqmodels.train.optimizer import update_plateau
 from seqmodels.train.program import Program
-from seqmodels.train.records import Record, add_totals, means, train_record
+from seqmodels.train.records import ChunkSpan, Record, train_record
 from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.state import (
     ChunkOutput,
@@ -25,13 +25,11 @@ from seqmodels.train.state import (
     TrainState,
     evaluation_params,
     init_state,
-    measure_chunk,
     train_chunk,
 )
-from seqmodels.types import Metrics, Params, PyTree, Task
+from seqmodels.types import PyTree, Task
 
 Log = Callable[[Record], None]
-NATS = Metric("nats")
 
 _update_plateau = jax.jit(update_plateau)
 
@@ -109,8 +107,8 @@ def fit(
     ``checkpoints``, the state is saved at every evaluation, at the end, and on Ctrl-C or SIGTERM,
     which raise ``Interrupted``.
 
-    metric: the headline metric, among those that the task measures on ``dev``; if the task
-        measures a single metric, the name may be left out
+    metric: the headline metric, a number that the task measures, derives or scores on ``dev``;
+        if the task measures a single metric, the name may be left out
     rates: initial hyperparameters; by default the config's
     """
     check_config(config)
@@ -121,63 +119,6 @@ def fit(
     return FitResult(trainer.run(state, dev), records)
 
 
-def headline(task: Task, state: TrainState, dev: Batches, metric: Metric) -> Metric:
-    """Return the metric, or the only one that the task measures, before training begins."""
-    batch = dev(0)
-    memory = jax.eval_shape(task.memory, state.params, batch)
-    _, metrics = jax.eval_shape(task.measure, state.params, state.rates, memory, batch)
-    if metric.name in metrics:
-        return metric
-    if metric == NATS and len(metrics) == 1:
-        return Metric(next(iter(metrics)))
-    names = ", ".join(sorted(metrics))
-    raise UserError(f"the task does not measure {metric.name!r}; choose the metric from {names}")
-
-
-class Evaluator:
-    """``(params, rates, batches) -> record``: exact means over one epoch, with carried memory.
-
-    ``mesh_for(batches)`` and ``put(tree, mesh)`` determine how arrays are placed on devices.
-    """
-
-    def __init__(self, task: Task, dispatch: int = 20, mesh_for=data_mesh, put=replicate):
-        self.dispatch, self.memory = dispatch, CarriedMemory(task)
-        self.mesh_for, self.put = mesh_for, put
-        self.program = Program(measure_chunk(task))
-
-    def __call__(self, params: Params, rates: dict, batches: Batches) -> Record:
-        begin, compiled = time.perf_counter(), self.program.seconds
-        memory: PyTree = None
-        totals: Metrics = {}
-        mesh, stop = self.mesh_for(batches), batches.steps_per_epoch
-        params, rates = self.put((params, rates), mesh)
-        with feed(batches, 0, stop, self.dispatch, mesh=mesh) as chunks:
-            for chunk, _ in chunks:
-                memory = self.put(self.memory(params, memory, chunk), mesh)
-                memory, metrics = self.program(params, rates, memory, chunk)
-                totals = add_totals(metrics, totals)
-        seconds = time.perf_counter() - begin - (self.program.seconds - compiled)
-        return {**means(totals), "seconds": seconds}
-
-
-class CarriedMemory:
-    """``(params, memory, chunk) -> memory``, or a new one if the chunk needs another shape."""
-
-    def __init__(self, task: Task):
-        def initial(params, chunk):
-            return task.memory(params, jax.tree.map(lambda leaf: leaf[0], chunk))
-
-        self.initial = jax.jit(initial)
-        self.shapes: dict[Any, Any] = {}
-
-    def __call__(self, params: Params, memory: PyTree, chunk: PyTree) -> PyTree:
-        shape = shape_of(chunk)
-        if shape not in self.shapes:
-            self.shapes[shape] = shape_of(jax.eval_shape(self.initial, params, chunk))
-        fits = memory is not None and shape_of(memory) == self.shapes[shape]
-        return memory if fits else self.initial(params, chunk)
-
-
 class Trainer:
     """The loop of ``fit``; ``sweep`` runs the same loop over a population."""
 
@@ -185,6 +126,7 @@ class Trainer:
         self.batches, self.mesh = batches, data_mesh(batches)
         self.config, self.metric = config, metric
         self.checkpoints, self.logs = checkpoints, logs
+        self.task = task
         self.program = Program(train_chunk(task, config.optimizer), donate=(0,))
         self.memory = CarriedMemory(task)
         self.measure = Evaluator(task, config.dispatch)
@@ -245,8 +187,8 @@ class Trainer:
                 f"gradient norm {info.gradient_norm[bad]:.4g}; "
                 f"last good checkpoint: {last or 'none'}"
             )
-        compiled = self.program.seconds
-        self.log(train_record(output, self.step, size, seconds, compiled, self.metric.name))
+        span = ChunkSpan(self.step, size, seconds, self.program.seconds)
+        self.log(train_record(self.task, output, span, self.metric.name))
 
     def is_due(self) -> bool:
         return self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
@@ -254,8 +196,8 @@ class Trainer:
     def evaluate(self, state: TrainState, dev: Batches) -> TrainState:
         """Log an evaluation and update the plateau schedule and early stopping."""
         record = self.measure(evaluation_params(state), state.rates, dev)
+        self.value = self.metric.signed(headline_value(self.metric, record))
         self.log({"step": self.step, "split": "dev", **record})
-        self.value = self.metric.signed(record[self.metric.name])
         plateau = _update_plateau(state.plateau, state.rates, jnp.float32(self.value))
         return state._replace(plateau=plateau)
 

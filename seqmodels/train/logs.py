@@ -4,11 +4,12 @@ from pathlib import Path
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
+from seqmodels.train.experiment import BaselineScore
 from seqmodels.train.records import Record
 
 
 def tensorboard(directory: Path):
-    """Return a log that writes every number for TensorBoard."""
+    """Return a log that writes every number for TensorBoard, and every entry of a vector."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
@@ -18,12 +19,26 @@ def tensorboard(directory: Path):
     writer = SummaryWriter(str(directory))
 
     def log(record: Record) -> None:
-        numbers = {name: value for name, value in record.items() if isinstance(value, float)}
-        for name, value in numbers.items():
+        for name, value in scalars(record).items():
             writer.add_scalar(f"{record['split']}/{name}", value, record["step"])
         writer.flush()
 
     return log
+
+
+def scalars(record: Record) -> dict[str, float]:
+    """Return the numbers of a record, with the entries of vectors numbered from 1.
+
+    >>> scalars({"split": "dev", "error": 0.5, "by_class": [0.25, 0.75]})
+    {'error': 0.5, 'by_class/1': 0.25, 'by_class/2': 0.75}
+    """
+    found: dict[str, float] = {}
+    for name, value in record.items():
+        if isinstance(value, list):
+            found |= scalars({f"{name}/{number}": x for number, x in enumerate(value, 1)})
+        elif isinstance(value, float):
+            found[name] = value
+    return found
 
 
 class Profile:
@@ -49,7 +64,9 @@ class Profile:
             self.steps = 0
 
 
-def draw_curves(records: list[Record], metric: Metric, baseline: float | None, path: Path) -> None:
+def draw_curves(
+    records: list[Record], metric: Metric, baseline: BaselineScore | None, path: Path
+) -> None:
     """Plot headline metric, gradient norm and learning rate against the step."""
     from matplotlib.figure import Figure
 
@@ -62,7 +79,7 @@ def draw_curves(records: list[Record], metric: Metric, baseline: float | None, p
     for split, style in (("train", "-"), ("dev", "o-")):
         _curve(headline, [r for r in records if r["split"] == split], metric.name, style, split)
     if baseline is not None:
-        headline.axhline(baseline, color="grey", linestyle=":", label="baseline")
+        headline.axhline(baseline.value, color="grey", linestyle=":", label=baseline.name)
     headline.set_ylabel(metric.name)
     headline.legend()
     _curve(gradient, train, "gradient_norm", "-", None)

@@ -43,10 +43,9 @@ class ProgressReport:
             self.line(f"step {record['step']:,}/{self.steps:,}: {text}")
 
     def describe(self, record: Record) -> str:
-        headline = record.get(self.metric, record["loss"])
-        parts = [] if self.metric == "loss" else [f"loss {record['loss']:.4f}"]
-        parts += [
-            f"{self.metric} {headline:.4f}",
+        names = dict.fromkeys(name for name in ("loss", self.metric) if name in record)
+        parts = [
+            *(f"{name} {record[name]:.4f}" for name in names),
             f"{record['per_second']:,.0f} {self.unit}/s",
             f"gradient {record['gradient_norm']:.2f}",
         ]

@@ -15,7 +15,8 @@ from seqmodels.train.optimizer import (
     learning_rate,
     optimizer,
 )
-from seqmodels.types import Array, Key, Metrics, Params, PyTree, Task
+from seqmodels.train.outputs import split_metrics
+from seqmodels.types import Array, Key, Metrics, Params, PyTree, Task, Total
 
 
 class TrainState(NamedTuple):
@@ -41,9 +42,9 @@ class StepInfo(NamedTuple):
 
 
 class ChunkOutput(NamedTuple):
-    """The task's metrics and the trainer's statistics, each with a leading axis of K steps."""
+    """The task's totals and the trainer's statistics, each with a leading axis of K steps."""
 
-    metrics: Metrics
+    metrics: dict[str, Total]
     info: StepInfo
 
 
@@ -99,7 +100,8 @@ def train_chunk(task: Task, config: OptimizerConfig) -> Chunk:
             memory=memory,
             step=state.step + 1,
         )
-        return state, ChunkOutput(metrics, StepInfo(loss, norm, clipped, rate))
+        totals, _ = split_metrics(metrics)
+        return state, ChunkOutput(totals, StepInfo(loss, norm, clipped, rate))
 
     return lambda state, batches: jax.lax.scan(step, state, batches)
 

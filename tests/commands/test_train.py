@@ -40,7 +40,7 @@ def test_a_smoke_run_writes_everything_and_can_be_used(capsys):
         "device      cpu",
         "parameters  4",
         "data        generated rows: train 40, dev 40, test 40 rows",
-        "baseline    error 0.7500 (zero)",
+        "baseline    error dev 0.7500  test 0.7000 (zero)\nbaseline    error dev 1.5000 (one)\n",
         "run         runs/toy/001",
     ):
         assert line in out

@@ -33,8 +33,8 @@ def make_data(augment=None, seed=0):
         FitConfig(batch_size=4, seed=seed, dispatch=1),
         name="generated",
         unit="rows",
-        baseline=Baseline(0.5, "zero"),
         metadata={},
+        baselines=[Baseline("zero", 0.5)],
         buckets=2,
         augment=augment,
     )
@@ -72,9 +72,8 @@ def test_only_training_is_augmented_and_each_step_always_in_the_same_way():
 
 
 def test_the_most_frequent_class_is_that_of_the_training_split():
-    found = majority(SPLITS)
-    assert found.value == pytest.approx(2 / 3)  # class 1 is the most frequent: 2 of 3 in dev
-    assert found.name == "most frequent class"
+    # Class 1: 2 of 3 in dev, and none in test, where class 2 is the most frequent.
+    assert majority(SPLITS) == Baseline("most frequent class", pytest.approx(2 / 3), 0.0)
 
 
 def test_examples_need_no_label_and_ragged_labels_are_counted():
@@ -87,7 +86,7 @@ def test_examples_need_no_label_and_ragged_labels_are_counted():
         FitConfig(batch_size=4),
         name="generated",
         unit="rows",
-        baseline=Baseline(0.5, "zero"),
+        baselines=(Baseline("zero", 0.5),),
         metadata={},
     )
     assert data.sizes == {"train": 12, "dev": 5, "test": 3}

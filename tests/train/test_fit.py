@@ -17,7 +17,8 @@ from seqmodels.data.batching import Batches
 from seqmodels.errors import UserError
 from seqmodels.losses.classification import masked_sum
 from seqmodels.train.config import FitConfig, Metric, training_rates
-from seqmodels.train.fit import Evaluator, TrainingDiverged, fit, resume, start
+from seqmodels.train.evaluator import Evaluator
+from seqmodels.train.fit import TrainingDiverged, fit, resume, start
 from seqmodels.train.interrupt import Interrupted
 from seqmodels.train.program import Program
 from seqmodels.train.runs.checkpoint import Checkpoints

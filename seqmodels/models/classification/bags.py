@@ -131,14 +131,15 @@ def sum_of_logits(*models: Classifier) -> Classifier:
     return Classifier(init, apply)
 
 
-def logistic_accuracy(train: Fields, held_out: Fields) -> float:
-    """Return the accuracy of logistic regression on the set of words in a text."""
+def logistic_accuracy(train: Fields, *others: Fields) -> list[float]:
+    """Return the accuracy of logistic regression on the set of words, on each other split."""
     from sklearn.linear_model import LogisticRegression
 
-    x_train, x_held_out = (without_ngrams(fields["x"]) for fields in (train, held_out))
-    width = int(max(x_train.values.max(), x_held_out.values.max())) + 1
-    model = LogisticRegression(max_iter=1000).fit(_presence(x_train, width), train["label"])
-    return float(model.score(_presence(x_held_out, width), held_out["label"]))
+    texts = [without_ngrams(fields["x"]) for fields in (train, *others)]
+    width = max(int(part.values.max()) for part in texts) + 1
+    xs, *inputs = (_presence(part, width) for part in texts)
+    model = LogisticRegression(max_iter=1000).fit(xs, train["label"])
+    return [float(model.score(x, y["label"])) for x, y in zip(inputs, others, strict=True)]
 
 
 def _presence(texts: Ragged, width: int) -> csr_matrix:

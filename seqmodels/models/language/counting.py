@@ -5,12 +5,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from seqmodels.data.splits import Splits
+from seqmodels.train.experiment import Baseline
+
 
 class NgramNats(NamedTuple):
     """Cross-entropy of n-gram models, in nats per token."""
 
     unigram: float
     bigram: float
+    weight: float  # with which bigrams are smoothed
 
 
 def unigram_probabilities(tokens: Int[np.ndarray, "N"], vocabulary: int) -> Float[np.ndarray, "V"]:
@@ -36,8 +40,25 @@ def ngram_nats(
     unigram = unigram_probabilities(train, vocabulary)[second]
     pairs = pair_counts(train, first, second, vocabulary)
     firsts = np.bincount(train[:-1], minlength=vocabulary)[first]
-    costs = [-np.log((pairs + w * unigram) / (firsts + w)).mean() for w in weights]
-    return NgramNats(float(-np.log(unigram).mean()), float(min(costs)))
+    costs = [float(-np.log((pairs + w * unigram) / (firsts + w)).mean()) for w in weights]
+    bigram, weight = min(zip(costs, weights, strict=True))
+    return NgramNats(float(-np.log(unigram).mean()), bigram, weight)
+
+
+def ngram_baselines(
+    tokens: Splits, vocabulary: int, weights: tuple[float, ...] = (1.0,)
+) -> list[Baseline]:
+    """Return the cross-entropy of bigrams and unigrams on dev, and on test if there is any.
+
+    The weight of ``ngram_nats`` is chosen on dev.
+    """
+    dev = ngram_nats(tokens.train, tokens.dev, vocabulary, weights)
+    has_pairs = len(tokens.test) > 1
+    test = ngram_nats(tokens.train, tokens.test, vocabulary, (dev.weight,)) if has_pairs else None
+    return [
+        Baseline("bigrams", dev.bigram, test.bigram if test else None),
+        Baseline("unigrams", dev.unigram, test.unigram if test else None),
+    ]
 
 
 def pair_counts(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seqmodels.engines.problem import where
 from seqmodels.layers.softmax import Softmax, softmax
@@ -162,6 +163,11 @@ def language_model_mixture(build: Callable[[dict[str, Any]], LanguageModel]) -> 
         }
 
     return Mixture(predict, measure)
+
+
+def perplexity(means: dict[str, Any]) -> dict[str, Any]:
+    """Express the cross-entropy as perplexity, ``exp(nats)``."""
+    return {"perplexity": np.exp(means["nats"])}
 
 
 def encode_window(

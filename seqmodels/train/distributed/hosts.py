@@ -90,6 +90,19 @@ def any_host_signal(number: int | None) -> int | None:
     return int(multihost_utils.process_allgather(np.int32(number or 0)).max()) or None
 
 
+def gather(tree: Any) -> Any:
+    """Return arrays on this host, also those that lie on devices of other hosts."""
+    import jax
+    from jax.experimental import multihost_utils
+
+    def whole(leaf: Any) -> Any:
+        local = leaf.is_fully_addressable or leaf.is_fully_replicated
+        return leaf if local else multihost_utils.process_allgather(leaf, tiled=True)
+
+    several = jax.process_count() > 1
+    return jax.device_get(jax.tree.map(whole, tree) if several else tree)
+
+
 def on_first_host(write: Callable[..., None]) -> Callable[..., None]:
     """Decorate a function that only the first host calls; the others may read what it wrote."""
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqmodels.train.config import Metric
+from seqmodels.train.experiment import BaselineScore
 from seqmodels.train.records import Record
 from seqmodels.train.sweep.points import Point
 
@@ -100,7 +101,7 @@ def draw_sweep(
     rows: Sequence[Row],
     records: Sequence[Record],
     metric: Metric,
-    baseline: float | None,
+    baseline: BaselineScore | None,
     path: Path,
 ) -> None:
     """Save the figure of ``sweep_figure``."""
@@ -108,7 +109,7 @@ def draw_sweep(
 
 
 def sweep_figure(
-    rows: Sequence[Row], records: Sequence[Record], metric: Metric, baseline: float | None = None
+    rows: Sequence[Row], records: Sequence[Record], metric: Metric, baseline: BaselineScore | None = None
 ):
     """Draw all dev curves above, and the best value against each swept flag below."""
     from matplotlib import colormaps
@@ -126,7 +127,8 @@ def sweep_figure(
             curves.plot(*zip(*points, strict=True), "o-", color=color, markersize=2, linewidth=1)
     curves.set(xlabel="step", ylabel=f"dev {metric.name} (dark: best members)")
     if baseline is not None:
-        curves.axhline(baseline, color="grey", linestyle=":")
+        curves.axhline(baseline.value, color="grey", linestyle=":", label=baseline.name)
+        curves.legend()
     for column, name in enumerate(names):
         axes = figure.add_subplot(grid[1, column])
         _against(axes, name, rows)

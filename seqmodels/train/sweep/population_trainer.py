@@ -12,11 +12,12 @@ from seqmodels.data.batching import Batches
 from seqmodels.errors import UserError
 from seqmodels.train.config import config_values, with_values
 from seqmodels.train.distributed.devices import place, population_mesh, shard_members
+from seqmodels.train.evaluator import CarriedMemory, Evaluator, headline_value, summarize
 from seqmodels.train.feed import stack_batches
-from seqmodels.train.fit import CarriedMemory, Evaluator, Trainer, TrainingDiverged, first_nonfinite
+from seqmodels.train.fit import Trainer, TrainingDiverged, first_nonfinite
 from seqmodels.train.optimizer import update_plateau
 from seqmodels.train.program import Program
-from seqmodels.train.records import Record, train_record
+from seqmodels.train.records import ChunkSpan, Record, train_record
 from seqmodels.train.state import ChunkOutput, TrainState, evaluation_params
 from seqmodels.train.sweep.keeper import Best, Keeper
 from seqmodels.train.sweep.population import (
@@ -71,7 +72,7 @@ class PopulationTrainer(Trainer):
 
     def __init__(self, task, batches, config, metric, checkpoints, logs, population: Population):
         super().__init__(task, batches, config, metric, checkpoints, logs)
-        self.task, self.population = task, population
+        self.population = population
 
     def run(self, state: TrainState, dev: Batches | None) -> TrainState:
         self.alive = np.array(is_alive(state))
@@ -124,8 +125,8 @@ class PopulationTrainer(Trainer):
             own = jax.tree.map(lambda leaf: leaf[position], output)  # noqa: B023
             bad = first_nonfinite(own.info)
             if bad is None:
-                compiled, name = self.program.seconds, self.metric.name
-                record = train_record(own, self.step, size, seconds, compiled, name)
+                span = ChunkSpan(self.step, size, seconds, self.program.seconds)
+                record = train_record(self.task, own, span, self.metric.name)
             else:
                 record = {"step": self.step, "split": "diverged", "at": self.step - size + bad}
                 self.alive[position] = False
@@ -138,15 +139,13 @@ class PopulationTrainer(Trainer):
 
     def evaluate(self, state: TrainState, dev: Batches) -> TrainState:
         """Log every member's evaluation, keep the best one, and apply the strategy."""
-        means = self.measure(evaluation_params(state), state.rates, dev)
+        measured = self.measure.measure(evaluation_params(state), state.rates, dev)
+        values = np.full(self.alive.shape, np.inf)
         for position in np.flatnonzero(self.alive).tolist():
-            own = {
-                name: float(np.broadcast_to(x, self.alive.shape)[position])
-                for name, x in means.items()
-            }
-            self.log_member(position, {"step": self.step, "split": "dev", **own})
-        values = np.array([self.metric.signed(float(x)) for x in means[self.metric.name]])
-        values = np.where(self.alive & np.isfinite(values), values, np.inf)
+            record = summarize(self.task, measured.member(position))
+            value = self.metric.signed(headline_value(self.metric, record))
+            values[position] = value if np.isfinite(value) else np.inf
+            self.log_member(position, {"step": self.step, "split": "dev", **record})
         self.offer(state, values)
         plateau = _update_plateau(state.plateau, state.rates, jnp.asarray(values, jnp.float32))
         return self.select(state._replace(plateau=plateau), values)

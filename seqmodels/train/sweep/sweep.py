@@ -17,7 +17,8 @@ from seqmodels.train.config import (
     training_rates,
     with_values,
 )
-from seqmodels.train.fit import NATS, Log, TrainingDiverged, headline
+from seqmodels.train.evaluator import NATS, headline
+from seqmodels.train.fit import Log, TrainingDiverged
 from seqmodels.train.records import Record
 from seqmodels.train.runs.checkpoint import Checkpoints
 from seqmodels.train.runs.run_directory import RunDirectory

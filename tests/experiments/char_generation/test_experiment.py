@@ -30,7 +30,7 @@ def test_training_writes_a_run(trained):
 
 def test_training_prints_data_baseline_and_commands(trained):
     assert re.search(r"the Python standard library: train \d+,", trained.out)
-    assert "baseline    nats 2." in trained.out
+    assert "baseline    nats dev 2." in trained.out
     assert "python -m experiments.char_generation sample runs/char_generation/one" in trained.out
 
 

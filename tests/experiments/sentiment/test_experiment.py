@@ -14,7 +14,7 @@ from experiments.sentiment.experiment import EXPERIMENT, Config, load, model, ta
 from seqmodels.cli import status
 from seqmodels.data.ragged import Padded
 from seqmodels.train.config import with_values
-from seqmodels.train.fit import Evaluator
+from seqmodels.train.evaluator import Evaluator
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -102,7 +102,8 @@ def test_logistic_regression_agrees_with_scikit_learn_and_leaves_the_texts_uncha
     labels = np.array([int((text < 6).sum() > (text > 13).sum()) for text in texts])
     train = {"x": ragged(texts[:200]), "label": labels[:200]}
     held_out = {"x": ragged(texts[200:]), "label": labels[200:]}
-    found = logistic_accuracy(train, held_out)
+    found, again = logistic_accuracy(train, held_out, held_out)
+    assert found == again
     np.testing.assert_array_equal(train["x"].values, np.concatenate(texts[:200]))
     np.testing.assert_array_equal(held_out["x"].values, np.concatenate(texts[200:]))
 

@@ -12,7 +12,7 @@ from seqmodels.models.language.language_model import (
     language_model_task,
     recurrent_language_model,
 )
-from seqmodels.train.fit import Evaluator
+from seqmodels.train.evaluator import Evaluator
 
 V, H = 6, 5
 TEXT = np.random.default_rng(0).integers(0, V, 24).astype(np.int32)
