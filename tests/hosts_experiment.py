@@ -13,13 +13,15 @@ from seqmodels.cli import main
 
 
 def toy():
-    """Return the toy experiment, with the rows of its batches shared among hosts."""
-    from toy_experiment import EXPERIMENT
+    """Return the toy experiment with all kinds of metrics; hosts share the rows of its batches."""
+    from toy_metrics import experiment
+
+    derived = experiment("rmse")
 
     def load(config, metadata):
         import jax
 
-        data = EXPERIMENT.data(config, metadata)
+        data = derived.data(config, metadata)
 
         def at(step, part):
             return jax.tree.map(lambda leaf: leaf[part], data.train(step))
@@ -27,7 +29,7 @@ def toy():
         batches = replace(data.train, at=at, rows=lambda step: config.rows, batch_axis=0)
         return data._replace(train=batches, dev=batches, test=batches)
 
-    return replace(EXPERIMENT, data=load)
+    return replace(derived, data=load)
 
 
 def char_generation():

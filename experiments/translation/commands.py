@@ -33,8 +33,8 @@ def translate(run: Run, arguments: TranslateArguments) -> None:
     write_text(arguments.output, "", "a")  # check the path before the work
     target = load_tokenizers(run.metadata).target
     output = []
-    for line, candidates in zip(lines, translations(run, lines, arguments), strict=True):
-        best = candidates[: arguments.best]
+    found = translations(run, lines, arguments, arguments.best)
+    for line, best in zip(lines, found, strict=True):
         texts = [target.join(translation.tokens) for translation in best]
         if arguments.best > 1 and line.strip():
             pairs = zip(best, texts, strict=True)
@@ -93,9 +93,9 @@ def evaluate(run: Run, arguments: TranslationScoreArguments) -> None:
 
 
 def translations(
-    run: Run, lines: Sequence[str], arguments: SearchArguments
+    run: Run, lines: Sequence[str], arguments: SearchArguments, best: int = 1
 ) -> "list[list[Translation]]":
-    """Return the translations of each line, best first; truncate lines that are too long."""
+    """Return the ``best`` translations of each line, best first; truncate long lines."""
     from experiments.translation.tokenized_pairs import load_tokenizers
     from experiments.translation.translator import translator
 
@@ -110,21 +110,17 @@ def translations(
                 "translated (--max-length of the run)",
                 file=sys.stderr,
             )
-    translate = translator(run.model, run.params, tokenizers, arguments)
+    translate = translator(run.model, run.params, tokenizers, arguments, best)
     return translate([source[:limit] for source in sources])
 
 
 def short_pairs(run: Run, pairs: "Sequence[Pair]") -> "list[Pair]":
     """Return the pairs within the run's --max-length; print how many are left out."""
-    from experiments.translation.tokenized_pairs import load_tokenizers
+    from experiments.translation import tokenized_pairs
 
-    tokenizers, limit = load_tokenizers(run.metadata), run.config.max_length
-    short = [
-        pair
-        for pair in pairs
-        if len(tokenizers.source.split(pair.source)) <= limit
-        and len(tokenizers.target.split(pair.target)) <= limit
-    ]
+    tokenizers = tokenized_pairs.load_tokenizers(run.metadata)
+    limit = run.config.max_length
+    short = tokenized_pairs.short_pairs(pairs, tokenizers, limit)
     if not short:
         raise UserError(f"every test pair is longer than --max-length {limit} of the run")
     if len(short) < len(pairs):

@@ -13,13 +13,12 @@ Sutskever et al. (2014); Bahdanau et al. (2015); Luong et al. (2015).
 
 from dataclasses import dataclass
 from functools import partial
-from math import exp
 from pathlib import Path
 from typing import Any, Literal
 
 from experiments.translation.commands import attend, evaluate, translate
 from experiments.translation.recipes import RECIPES
-from seqmodels.cli import Baseline, Data, FitConfig, Metric, OptimizerConfig, define_experiment
+from seqmodels.cli import Data, FitConfig, Metric, OptimizerConfig, define_experiment
 from seqmodels.errors import UserError
 from seqmodels.models.seq2seq.config import EncoderDecoderConfig
 from seqmodels.train.config import check_at_least_one, check_fractions
@@ -68,6 +67,9 @@ class Config:
     scheduled: float = 0.0
     """Scheduled sampling: fraction of the decoder's inputs sampled in training; slower above 0."""
 
+    dev_bleu: bool = False
+    """Translate dev greedily at every evaluation, and log BLEU."""
+
     network: EncoderDecoderConfig = EncoderDecoderConfig(cell="gru", hidden=128, dropout=0.1)
     training: FitConfig = FitConfig(
         steps=4000,
@@ -106,8 +108,9 @@ def read(config: Config):
 
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Tokenize and batch the pairs; the metadata holds the two tokenizers."""
-    from experiments.translation import tokenized_pairs
-    from seqmodels.models.language.counting import ngram_nats
+    from experiments.translation import dev_bleu, tokenized_pairs
+    from seqmodels.data.splits import Splits
+    from seqmodels.models.language.counting import ngram_baselines
 
     splits, training = read(config), config.training
     metadata = metadata or tokenized_pairs.train_tokenizers(
@@ -115,7 +118,9 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     )
     tokenizers = tokenized_pairs.load_tokenizers(metadata)
     fields = tokenized_pairs.pair_fields(splits, tokenizers, config.max_length)
-    train, dev, test = map(tokenized_pairs.predicted_tokens, fields)
+    train, dev, test = tokens = Splits(*map(tokenized_pairs.predicted_tokens, fields))
+    if config.dev_bleu:
+        fields = dev_bleu.add_references(fields, splits, tokenizers, config.max_length)
     shapes = {"buckets": config.buckets, "tokens": config.tokens}
     order = {"seed": training.seed, "run": training.dispatch}
     return Data(
@@ -125,10 +130,8 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
         name=f"{config.data or 'generated English and French'}, {len(splits.train):,} pairs",
         sizes={"train": len(train), "dev": len(dev), "test": len(test)},
         unit=f"target {config.units}",
-        baseline=Baseline(
-            ngram_nats(train, dev, tokenizers.sizes[1])[1], "bigrams of the target language"
-        ),
         metadata=metadata,
+        baselines=ngram_baselines(tokens, tokenizers.sizes[1]),
     )
 
 
@@ -142,16 +145,22 @@ def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
 
 def task(config: Config, metadata: dict[str, Any]):
     """Predict each next token of the target."""
+    from experiments.translation.dev_bleu import with_dev_bleu
+    from experiments.translation.tokenized_pairs import load_tokenizers
+    from seqmodels.models.language.language_model import perplexity
     from seqmodels.models.seq2seq.task import translation_task
 
-    return translation_task(partial(model, config, metadata), config.scheduled)
+    build = partial(model, config, metadata)
+    tokens_task = translation_task(build, config.scheduled)._replace(derive=perplexity)
+    if config.dev_bleu:
+        return with_dev_bleu(tokens_task, build, load_tokenizers(metadata))
+    return tokens_task
 
 
 EXPERIMENT = define_experiment(
     __name__,
     metric=Metric("nats"),
     rates=("dropout", "word_dropout", "smoothing"),
-    derive=lambda means: {"perplexity": exp(means["nats"])},
     smoke={
         "steps": 20,
         "evaluate_every": 10,

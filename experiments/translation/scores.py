@@ -1,11 +1,14 @@
 """Quality of translations: BLEU, chrF, token accuracy and exact match, also by source length."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from seqmodels.data.text.tokenizers import tokenize_words
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
 
 LENGTH_BOUNDS = (5, 10, 15, 20, 25, 30, 40, 50, 1000)  # most source words of each group
 MAX_UNGROUPED = 12  # each length is a group if no source has more words than this
@@ -44,13 +47,11 @@ def score_translations(hypotheses: Sequence[str], references: Sequence[str]) -> 
     from sacrebleu.metrics.chrf import CHRF
 
     found, expected = ([tokenize_words(text) for text in side] for side in (hypotheses, references))
-    spaced_found, spaced_expected = (
-        [" ".join(words) for words in side] for side in (found, expected)
-    )
+    spaced_found, spaced_expected = (spaced_words(side) for side in (hypotheses, references))
     correct = sum(
         a == b for pair in zip(found, expected, strict=True) for a, b in zip(*pair, strict=False)
     )
-    words = BLEU(tokenize="none", force=True)
+    words = word_bleu()
     plain, characters = BLEU(lowercase=True), CHRF(lowercase=True)
     return TranslationScores(
         bleu=words.corpus_score(spaced_found, [spaced_expected]).score,
@@ -60,6 +61,24 @@ def score_translations(hypotheses: Sequence[str], references: Sequence[str]) -> 
         exact=100.0 * sum(a == b for a, b in zip(found, expected, strict=True)) / len(expected),
         signatures=tuple(str(metric.get_signature()) for metric in (words, plain, characters)),
     )
+
+
+def word_bleu() -> "BLEU":
+    """Return sacreBLEU's metric for texts that are split into words already."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    return BLEU(tokenize="none", force=True)
+
+
+def bleu_of_words(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Return ``TranslationScores.bleu`` alone."""
+    spaced = spaced_words(references)
+    return float(word_bleu().corpus_score(spaced_words(hypotheses), [spaced]).score)
+
+
+def spaced_words(texts: Sequence[str]) -> list[str]:
+    """Separate the words of lower-cased texts by spaces."""
+    return [" ".join(tokenize_words(text)) for text in texts]
 
 
 def exact_match_of_sources(

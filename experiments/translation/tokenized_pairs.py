@@ -63,6 +63,16 @@ def pair_fields(splits: Splits, tokenizers: TokenizerPair, max_length: int) -> S
     return Splits(*(fields(pairs) for pairs in splits))
 
 
+def short_pairs(pairs: Sequence[Pair], tokenizers: TokenizerPair, max_length: int) -> list[Pair]:
+    """Return the pairs of at most ``max_length`` tokens on either side."""
+
+    def longest(pair: Pair) -> int:
+        source, target = tokenizers.source.split(pair.source), tokenizers.target.split(pair.target)
+        return max(len(source), len(target))
+
+    return [pair for pair in pairs if longest(pair) <= max_length]
+
+
 def pair_batches(
     fields: PairFields, batch_size: int, buckets: int, tokens: int = 0, **order: Any
 ) -> Batches:

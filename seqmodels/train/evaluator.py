@@ -11,8 +11,8 @@ from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
 from seqmodels.train.distributed.devices import data_mesh, replicate
 from seqmodels.train.distributed.hosts import gather
+from seqmodels.train.example_outputs import examples_in_order, split_metrics
 from seqmodels.train.feed import feed, shape_of
-from seqmodels.train.outputs import examples_in_order, split_metrics
 from seqmodels.train.program import Program
 from seqmodels.train.records import Record, add_totals, derived_metrics, means, plain
 from seqmodels.train.state import TrainState, measure_chunk

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from seqmodels.train.config import OptimizerConfig
+from seqmodels.train.example_outputs import split_metrics
 from seqmodels.train.optimizer import (
     Plateau,
     average_rate,
@@ -15,7 +16,6 @@ from seqmodels.train.optimizer import (
     learning_rate,
     optimizer,
 )
-from seqmodels.train.outputs import split_metrics
 from seqmodels.types import Array, Key, Metrics, Params, PyTree, Task, Total
 
 

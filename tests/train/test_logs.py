@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ from rich.console import Console
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
+from seqmodels.train.experiment import BaselineScore
 from seqmodels.train.logs import draw_curves, tensorboard
 from seqmodels.train.progress import ProgressReport
-from seqmodels.train.records import add_totals, means, train_record
+from seqmodels.train.records import ChunkSpan, add_totals, means, train_record
 from seqmodels.train.state import ChunkOutput, StepInfo
-from seqmodels.types import Total
+from seqmodels.types import Task, Total
+
+TASK = Task(None, None, None)
 
 
 def record(step, **changes):
@@ -46,6 +50,15 @@ def test_plain_lines_without_a_terminal():
     assert lines in (expected, [*expected, ""])
 
 
+def test_the_loss_is_not_printed_under_the_name_of_the_headline():
+    report, console = make_report(terminal=False)
+    lacking = record(100)
+    del lacking["bits"]
+    report(lacking)
+    assert "loss 2.0000  12,346 characters/s" in console.file.getvalue()
+    assert "bits" not in console.file.getvalue()
+
+
 def test_bar_on_a_terminal():
     report, console = make_report(terminal=True)
     with report:
@@ -75,18 +88,42 @@ def test_throughput_counts_the_weight_of_the_headline_metric():
             learning_rate=np.array([0.1, 0.2]),
         ),
     )
-    found = train_record(output, 2, 2, 0.5, 1.0, "bits")
+    found = train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "bits")
     assert found["bits"] == 2.0
     assert found["per_second"] == 8.0
     assert (found["loss"], found["clipped"], found["learning_rate"]) == (3.0, 0.5, 0.2)
-    assert train_record(output, 2, 2, 0.5, 1.0, "other")["per_second"] == 4.0
+    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "other")["per_second"] == 4.0
 
 
 def test_curves_are_drawn(tmp_path):
     path = tmp_path / "curves.png"
-    records = [record(step) for step in (10, 20)]
-    draw_curves([*records, {"step": 20, "split": "dev", "bits": 1.0}], Metric("bits"), 3.0, path)
+    records, baseline = [record(step) for step in (10, 20)], BaselineScore("bigrams", 3.0)
+    draw_curves(
+        [*records, {"step": 20, "split": "dev", "bits": 1.0}], Metric("bits"), baseline, path
+    )
     assert imread(path).std() > 0
+
+
+def test_tensorboard_receives_every_entry_of_a_vector(tmp_path, monkeypatch):
+    written = {}
+
+    class SummaryWriter:
+        def __init__(self, directory):
+            pass
+
+        def add_scalar(self, name, value, step):
+            written[name] = value, step
+
+        def flush(self):
+            pass
+
+    module = ModuleType("tensorboardX")
+    module.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "tensorboardX", module)
+    tensorboard(tmp_path)({"step": 3, "split": "dev", "bits": 1.0, "by_class": [0.5, 0.25]})
+    assert written == {
+        "dev/bits": (1.0, 3), "dev/by_class/1": (0.5, 3), "dev/by_class/2": (0.25, 3),
+    }  # fmt: skip
 
 
 def test_tensorboard_names_the_missing_package(tmp_path, monkeypatch):

@@ -109,7 +109,10 @@ def draw_sweep(
 
 
 def sweep_figure(
-    rows: Sequence[Row], records: Sequence[Record], metric: Metric, baseline: BaselineScore | None = None
+    rows: Sequence[Row],
+    records: Sequence[Record],
+    metric: Metric,
+    baseline: BaselineScore | None = None,
 ):
     """Draw all dev curves above, and the best value against each swept flag below."""
     from matplotlib import colormaps

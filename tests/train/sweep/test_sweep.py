@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import toy_metrics
 from toy_experiment import EXPERIMENT, configure, sweep_data
 
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric, with_values
-from seqmodels.train.fit import NATS, fit, start
+from seqmodels.train.evaluator import NATS, Evaluator
+from seqmodels.train.fit import fit, start
 from seqmodels.train.sweep.keeper import Keeper
 from seqmodels.train.sweep.points import SweepOptions
-from seqmodels.train.sweep.sweep import sweep
+from seqmodels.train.sweep.sweep import SweepData, sweep
 
 pytestmark = pytest.mark.usefixtures("one_device")
 
@@ -37,6 +39,27 @@ def run_alone(point, config=CONFIG, order="shared"):
     batches = sweep_data(own).train if order == "own" else data.train
     state = start(data.task, batches, own.training, EXPERIMENT.initial_rates(own))
     return fit(data.task, batches, own.training, dev=data.dev, metric=ERROR, state=state)
+
+
+def test_a_sweep_ranks_members_by_a_derived_headline_and_scores_each():
+    """The precision is 1 / error, so that the lowest one belongs to the highest error."""
+
+    def build(config):
+        data = toy_metrics.load(config, None)
+        return SweepData(toy_metrics.task(config, None), data.train, data.dev)
+
+    bests, metric = [], Metric("precision")
+    options = {"metric": metric, "initial_rates": EXPERIMENT.initial_rates, "keep": bests.append}
+    result = sweep(build, GRID, CONFIG, **options)
+    dev = [r for r in result.records if r["split"] == "dev"]
+    worst = max(dev, key=lambda record: record["error"])
+    assert result.rows[0].member == result.best.member == bests[-1].member == worst["member"]
+    assert result.best.value == pytest.approx(1 / worst["error"])
+    data, task, rates = build(CONFIG).dev, build(CONFIG).task, {}
+    alone = Evaluator(task)(result.best.state.params, rates, data)
+    for name in ("median", "first", "rmse_by_sign"):
+        assert worst[name] == pytest.approx(alone[name], rel=1e-5)
+    assert len({record["median"] for record in dev}) == len(dev)
 
 
 def curve(records, split, name, member=None):
