@@ -57,7 +57,8 @@ def train_record(task: Task, output: ChunkOutput, span: ChunkSpan, unit: str) ->
 
     Derived metrics are left out if they need a metric that only ``measure`` returns.
 
-    unit: metric whose weight counts what ``per_second`` counts; steps if there is no such metric
+    unit: metric whose weight ``per_second`` counts; if it is not measured (but derived, for
+        example), the largest weight; steps if there are no metrics
     """
     totals = add_totals(output.metrics, {})
     found, info = means(totals), output.info
@@ -65,7 +66,8 @@ def train_record(task: Task, output: ChunkOutput, span: ChunkSpan, unit: str) ->
         derived = derived_metrics(task, found)
     except KeyError:
         derived = {}
-    count = np.max(totals[unit].weight) if unit in totals else span.size
+    counted = [totals[unit]] if unit in totals else totals.values()
+    count = max((float(np.max(total.weight)) for total in counted), default=span.size)
     return {
         "step": span.step,
         "split": "train",
@@ -74,7 +76,7 @@ def train_record(task: Task, output: ChunkOutput, span: ChunkSpan, unit: str) ->
         "gradient_norm": float(np.mean(info.gradient_norm)),
         "clipped": float(np.mean(info.clipped)),
         "learning_rate": float(info.learning_rate[-1]),
-        "per_second": float(count) / span.seconds,
+        "per_second": count / span.seconds,
         "seconds": span.seconds,
         "compile_seconds": span.compile_seconds,
     }

@@ -92,7 +92,10 @@ def test_throughput_counts_the_weight_of_the_headline_metric():
     assert found["bits"] == 2.0
     assert found["per_second"] == 8.0
     assert (found["loss"], found["clipped"], found["learning_rate"]) == (3.0, 0.5, 0.2)
-    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "other")["per_second"] == 4.0
+    # Without that metric, it is the largest weight. Without any metric, steps are counted.
+    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "other")["per_second"] == 8.0
+    output = output._replace(metrics={})
+    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "bits")["per_second"] == 4.0
 
 
 def test_curves_are_drawn(tmp_path):

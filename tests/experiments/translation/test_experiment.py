@@ -5,12 +5,21 @@ import json
 import sys
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 from matplotlib.image import imread
+from sacrebleu import corpus_bleu
 
+from experiments.translation.dev_bleu import greedy_translations
 from experiments.translation.experiment import EXPERIMENT
 from experiments.translation.pictures import draw_scores_by_length
-from seqmodels.cli import status
+from experiments.translation.tokenized_pairs import load_tokenizers
+from seqmodels.cli import load_run, status
+from seqmodels.data.ragged import pad, ragged
+from seqmodels.data.text.vocabulary import END, Vocabulary
+from seqmodels.train.config import with_values
+from seqmodels.train.evaluator import Evaluator
 
 NUMBERS = {"one": "un", "two": "deux", "three": "trois", "four": "quatre"}
 
@@ -67,6 +76,36 @@ def test_evaluates_and_draws(trained, capsys, monkeypatch):
     assert json.loads(Path(trained, "scores.json").read_text())["exact"] == 100
     assert Path(trained, "translations.txt").read_text().splitlines()[1] == "un un deux."
     assert imread(Path(trained, "by_length.png")).std() > 0
+
+
+def test_bleu_on_dev_equals_sacrebleu_on_one_large_batch(trained, tmp_path):
+    """Sentences of lengths that the model was not trained on, so that it makes mistakes."""
+    random = np.random.default_rng(0)
+    english = list(NUMBERS)
+    sentences = [random.choice(english, length).tolist() for length in (1, 2, 3, 4, 5) * 9]
+    for split in ("train", "val", "test"):
+        for language, words in (("en", dict(zip(NUMBERS, NUMBERS, strict=True))), ("fr", NUMBERS)):
+            lines = (" ".join(words[word] for word in sentence) + " ." for sentence in sentences)
+            (tmp_path / f"{split}.{language}").write_text("\n".join(lines) + "\n")
+    run = load_run(trained, EXPERIMENT)
+    config = with_values(run.config, {"data": str(tmp_path), "dev_bleu": True, "buckets": 3})
+    task, dev = EXPERIMENT.task(config, run.metadata), EXPERIMENT.data(config, run.metadata).dev
+    assert dev.steps_per_epoch > 1
+    record = Evaluator(task)(run.params, {}, dev)
+
+    tokenizers = load_tokenizers(run.metadata)
+    words, target = (Vocabulary(tokenizer.symbols) for tokenizer in tokenizers)
+    tokens = ragged([words.encode([*sentence, "."]) for sentence in sentences])
+    source = pad(tokens, np.arange(len(sentences)), 6)
+    numbers = jax.jit(greedy_translations, static_argnums=(0, 3))(
+        run.model, run.params, source, target
+    )
+    assert (np.asarray(numbers)[:, -1] == target.index[END]).all()
+    found = [" ".join(target.decode(row)).split(f" {END}")[0] for row in np.asarray(numbers)]
+    expected = [" ".join(NUMBERS[word] for word in sentence) + " ." for sentence in sentences]
+    bleu = corpus_bleu(found, [expected], tokenize="none", force=True).score
+    assert record["bleu"] == pytest.approx(bleu)
+    assert 5 < bleu < 95
 
 
 def test_every_line_is_translated(trained, capsys, monkeypatch):
