@@ -149,6 +149,17 @@ def test_a_member_of_a_population_has_the_loss_and_gradient_of_a_separate_run(na
 
 
 @pytest.mark.usefixtures("few_pairs")
+@pytest.mark.parametrize("name", SMALL)
+def test_baselines_are_known_on_dev_and_test(name):
+    experiment, config = small_config(name)
+    baselines = experiment.data(config, None).baselines
+    assert len({baseline.name for baseline in baselines}) == len(baselines) > 0
+    for baseline in baselines:
+        for value in (baseline.dev, baseline.test):
+            assert 0 <= value <= (10 if experiment.metric.lower_is_better else 1)
+
+
+@pytest.mark.usefixtures("few_pairs")
 @pytest.mark.exhaustive  # train/distributed/test_devices.py tests the toy
 @pytest.mark.parametrize("name", ["char_generation", "translation"])
 def test_eight_devices_have_the_losses_of_one(name, only):

@@ -33,6 +33,8 @@ def ensemble(run: Run, arguments: EnsembleArguments) -> None:
     The predicted distributions of the members are averaged with equal weights. The sweep must have
     saved its members with --keep-members.
     """
+    from seqmodels.train.evaluator import headline_value
+
     check_at_least_one(arguments, "count")
     members = load_members(run)
     data = run.experiment.data(with_data(run.config, arguments.data), run.metadata)
@@ -50,7 +52,7 @@ def ensemble(run: Run, arguments: EnsembleArguments) -> None:
         best, mean = values[0], sum(values) / len(values)
         print_field(
             split,
-            f"{metric.name} {mixture[metric.name]:.4f}  mean of the members {mean:.4f}  "
+            f"{metric.name} {headline_value(metric, mixture):.4f}  mean of the members {mean:.4f}  "
             f"best member on dev {best:.4f}",
         )
         results[split] = {"mixture": mixture, "members": values}
@@ -72,7 +74,7 @@ def load_members(run: Run) -> list[Run]:
 
 def measure_members(members: Sequence[Run], batches: "Batches") -> "list[Record]":
     """Return the metrics of each member alone."""
-    from seqmodels.train.fit import Evaluator
+    from seqmodels.train.evaluator import Evaluator
 
     measures: dict[Any, Evaluator] = {}
     records = []
@@ -87,7 +89,7 @@ def measure_members(members: Sequence[Run], batches: "Batches") -> "list[Record]
 def measure_mixture(members: Sequence[Run], batches: "Batches") -> "Record":
     """Return the metrics of the mixture of the members."""
     from seqmodels.train.ensemble import MemberStack, ensemble_task, stack_members
-    from seqmodels.train.fit import Evaluator
+    from seqmodels.train.evaluator import Evaluator
 
     groups: dict[Any, list[Run]] = {}
     for member in members:

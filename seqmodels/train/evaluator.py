@@ -46,7 +46,8 @@ def summarize(task: Task, measurement: Measurement) -> Record:
     """Return the record of an evaluation: the means, and what the task derives and scores."""
     found = means(measurement.totals)
     derived = derived_metrics(task, found)
-    scored = task.score(measurement.outputs())
+    outputs = measurement.outputs()
+    scored = task.score(outputs) if outputs else {}
     return {**plain(found | derived | scored), "seconds": measurement.seconds}
 
 

@@ -10,7 +10,6 @@ from seqmodels.data.ragged import ragged
 from seqmodels.data.splits import Splits
 from seqmodels.train.config import FitConfig, with_values
 from seqmodels.train.examples import example_data
-from seqmodels.train.experiment import Baseline
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def advice(config, lengths, buckets=3):
     part = {"x": ragged([np.ones(n) for n in lengths]), "label": np.zeros(len(lengths), int)}
     data = example_data(
         Splits(part, part, part), config.training, name="", unit="", metadata={},
-        baseline=Baseline(0.0, ""), buckets=buckets,
+        buckets=buckets,
     )  # fmt: skip
     return dict(cost_advice(config, data))
 

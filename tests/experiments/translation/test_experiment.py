@@ -45,7 +45,7 @@ def trained(here):
             (here / f"{split}.{language}").write_text("\n".join(lines) + "\n")
     flags = ["--data", str(here), "--steps", "120", "--evaluate-every", "120", "--dispatch", "120"]
     small = ["--hidden", "16", "--embedding", "16", "--score", "16", "--buckets", "1"]
-    small += ["--no-bidirectional", "--max-length", "6"]
+    small += ["--no-bidirectional", "--max-length", "6", "--dev-bleu"]
     rest = ["--learning-rate", "0.03", "--dropout", "0", "--runs", str(here / "runs")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seqmodels.cli.prepare", lambda machine: None)
@@ -88,7 +88,8 @@ def test_bleu_on_dev_equals_sacrebleu_on_one_large_batch(trained, tmp_path):
             lines = (" ".join(words[word] for word in sentence) + " ." for sentence in sentences)
             (tmp_path / f"{split}.{language}").write_text("\n".join(lines) + "\n")
     run = load_run(trained, EXPERIMENT)
-    config = with_values(run.config, {"data": str(tmp_path), "dev_bleu": True, "buckets": 3})
+    assert run.directory.records()[-1]["bleu"] > 90  # on the dev split of the training
+    config = with_values(run.config, {"data": str(tmp_path), "buckets": 3})
     task, dev = EXPERIMENT.task(config, run.metadata), EXPERIMENT.data(config, run.metadata).dev
     assert dev.steps_per_epoch > 1
     record = Evaluator(task)(run.params, {}, dev)
@@ -106,6 +107,13 @@ def test_bleu_on_dev_equals_sacrebleu_on_one_large_batch(trained, tmp_path):
     bleu = corpus_bleu(found, [expected], tokenize="none", force=True).score
     assert record["bleu"] == pytest.approx(bleu)
     assert 5 < bleu < 95
+
+    flags = ["evaluate", trained, "--data", str(tmp_path), "--beam", "1"]
+    assert status(EXPERIMENT, flags) == 0
+    scores = json.loads(Path(trained, "scores.json").read_text())
+    evaluation = json.loads(Path(trained, "evaluation.json").read_text())
+    assert scores["bleu"] == pytest.approx(bleu)  # by the search of the command
+    assert evaluation["test"]["bleu"] == pytest.approx(bleu)  # dev and test are the same here
 
 
 def test_every_line_is_translated(trained, capsys, monkeypatch):

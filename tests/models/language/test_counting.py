@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from seqmodels.models.language.counting import ngram_nats, unigram_probabilities
+from seqmodels.data.splits import Splits
+from seqmodels.models.language.counting import (
+    ngram_baselines,
+    ngram_nats,
+    unigram_probabilities,
+)
+from seqmodels.train.experiment import Baseline
 
 
 def test_unigram_probabilities_are_smoothed_frequencies():
@@ -22,6 +28,18 @@ def test_ngram_nats_equal_those_of_a_table_of_all_pairs():
     nats = ngram_nats(train, held_out, 6, (0.5, 8.0))
     assert nats.unigram == pytest.approx(-np.log(unigram[held_out[1:]]).mean())
     assert nats.bigram == pytest.approx(min(costs))
+
+
+def test_baselines_choose_the_weight_on_dev_and_need_a_test_text():
+    random = np.random.default_rng(0)
+    train, dev, test = (random.integers(0, 5, size) for size in (60, 40, 30))
+    nats = ngram_nats(train, dev, 5, (0.5, 8.0))
+    on_test = ngram_nats(train, test, 5, (nats.weight,))
+    bigrams, unigrams = ngram_baselines(Splits(train, dev, test), 5, (0.5, 8.0))
+    assert bigrams == Baseline("bigrams", nats.bigram, on_test.bigram)
+    assert unigrams == Baseline("unigrams", nats.unigram, on_test.unigram)
+    without = ngram_baselines(Splits(train, dev, test[:0]), 5)
+    assert [baseline.test for baseline in without] == [None, None]
 
 
 def test_bigrams_predict_a_periodic_text():

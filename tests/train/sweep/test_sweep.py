@@ -49,7 +49,11 @@ def test_a_sweep_ranks_members_by_a_derived_headline_and_scores_each():
         return SweepData(toy_metrics.task(config, None), data.train, data.dev)
 
     bests, metric = [], Metric("precision")
-    options = {"metric": metric, "initial_rates": EXPERIMENT.initial_rates, "keep": bests.append}
+    options = {
+        "metric": metric,
+        "initial_rates": EXPERIMENT.initial_rates,
+        "keeper": Keeper(bests.append),
+    }
     result = sweep(build, GRID, CONFIG, **options)
     dev = [r for r in result.records if r["split"] == "dev"]
     worst = max(dev, key=lambda record: record["error"])
