@@ -111,13 +111,23 @@ def test_several_devices_and_ragged_batches_equal_one_large_batch(only, devices)
 
 
 @pytest.mark.usefixtures("one_device")
-def test_a_headline_that_is_not_measured_in_training_is_missing_there():
+def test_training_records_what_the_loss_measures_and_no_outputs():
     def derive(means):
         return {"spread": np.ptp(means["by_sign"])}  # by_sign is measured on dev alone
 
     result = fit_toy("spread", derive=derive)
     assert "spread" in result.records[-1]
     assert "spread" not in result.records[0]
+
+    def loss(params, rates, memory, batch, key):
+        value, (new, _) = toy.loss(params, rates, memory, batch, key)
+        return value, (new, toy.measure(params, rates, memory, batch)[1])
+
+    toy = toy_metrics.task(CONFIG, None)
+    record = fit_toy("spread", derive=derive, loss=loss).records[0]
+    assert record["split"] == "train"
+    assert record["spread"] == pytest.approx(np.ptp(record["by_sign"]))
+    assert "all" not in record
 
 
 @pytest.mark.usefixtures("one_device")

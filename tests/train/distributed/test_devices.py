@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+import toy_metrics
 from jax.sharding import PartitionSpec
-from toy_experiment import EXPERIMENT, configure, sweep_data
+from toy_experiment import EXPERIMENT, configure
 
 from seqmodels.data.batching import Batches
 from seqmodels.train.config import Metric
@@ -22,10 +23,10 @@ RATES = EXPERIMENT.initial_rates(CONFIG)
 
 
 def sharded_data(config):
-    """Return the toy's task and data, with the batch axis that devices share."""
-    data = sweep_data(config)
+    """Return the toy with all kinds of metrics, and the batch axis that devices share."""
+    data = toy_metrics.load(config, None)
     batches = dataclasses.replace(data.train, batch_axis=0)
-    return SweepData(data.task, batches, batches)
+    return SweepData(toy_metrics.task(config, data.metadata), batches, batches)
 
 
 def values(records, split, name, member=None):
@@ -40,7 +41,10 @@ def test_any_number_of_devices_gives_the_same_losses(only):
         result = fit(task, batches, TRAINING, dev=dev, metric=ERROR, rates=RATES)
         assert len(result.state.params["w"].sharding.device_set) == count
         records = result.records
-        found[count] = [values(records, "train", "loss"), values(records, "dev", "error")]
+        found[count] = [
+            values(records, "train", "loss"),
+            *(values(records, "dev", name) for name in ("error", "rmse", "median", "first")),
+        ]
         # rounding: each device adds up its own rows first
         np.testing.assert_allclose(found[count], found[1], rtol=1e-5)
 
@@ -76,7 +80,7 @@ def test_a_sweep_on_eight_devices_equals_one_device(only, slice):
     only(1)
     one = run_sweep()
     for member in range(4):
-        for split, name in (("train", "loss"), ("dev", "error")):
+        for split, name in (("train", "loss"), ("dev", "error"), ("dev", "median")):
             found = values(many.records, split, name, member)
             expected = values(one.records, split, name, member)
             np.testing.assert_allclose(found, expected, rtol=1e-5)
