@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
+from seqmodels.decode.greedy import greedy
 
 from experiments.translation.scores import bleu_of_words
 from experiments.translation.tokenized_pairs import TokenizerPair, short_pairs
@@ -15,7 +16,6 @@ from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
 from seqmodels.data.splits import Splits
 from seqmodels.data.text.vocabulary import END, START, Vocabulary
-from seqmodels.decode.greedy import greedy
 from seqmodels.models.seq2seq.encoder_decoder import EncoderDecoder
 from seqmodels.types import Array, Int, Outputs, Params, Task
 

@@ -86,7 +86,7 @@ def test_examples_need_no_label_and_ragged_labels_are_counted():
         FitConfig(batch_size=4),
         name="generated",
         unit="rows",
-        baselines=(Baseline("zero", 0.5),),
+        baselines=[Baseline("zero", 0.5)],
         metadata={},
     )
     assert data.sizes == {"train": 12, "dev": 5, "test": 3}
