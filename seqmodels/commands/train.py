@@ -179,6 +179,10 @@ def conclude(session: Session) -> None:
         line = f"dev {name} {values[-1]:.4f} at step {best:,}"
         rival = f"; baseline {baseline.value:.4f} ({baseline.name})" if baseline else ""
         print_field("best", line + rival)
+    clipped = [record["clipped"] for record in records if record["split"] == "train"]
+    if any(clipped):
+        share = sum(clipped) / len(clipped)
+        print_field("clipping", f"{share:.0%} of the gradients, by --clip-norm")
     recipe = experiment.recipes.get(directory.recipe() or "")
     if recipe is not None:
         print_field("expected", recipe.expectation())

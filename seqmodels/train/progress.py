@@ -46,8 +46,9 @@ class ProgressReport:
         names = dict.fromkeys(name for name in ("loss", self.metric) if name in record)
         parts = [
             *(f"{name} {record[name]:.4f}" for name in names),
-            f"{record['per_second']:,.0f} {self.unit}/s",
+            f"{record['per_second']:,.0f} {record.get('unit', self.unit)}/s",
             f"gradient {record['gradient_norm']:.2f}",
+            *([f"clipped {record['clipped']:.0%}"] if record["clipped"] else []),
         ]
         return "  ".join(parts)
 
@@ -80,6 +81,7 @@ class SweepReport(ProgressReport):
             self.best = entry if self.best is None else min(self.best, entry)
         elif split == "train":
             self.done[member], self.rates[member] = record["step"], record["per_second"]
+            self.unit = record.get("unit", self.unit)
             self.update(record)
         else:
             self.line(f"step {record['step']:,}: member {member} {split}")

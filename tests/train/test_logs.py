@@ -24,7 +24,8 @@ TASK = Task(None, None, None)
 def record(step, **changes):
     return {
         "step": step, "split": "train", "loss": 2.0, "bits": 1.5, "gradient_norm": 0.25,
-        "learning_rate": 0.1, "per_second": 12345.6, "compile_seconds": 3.0, **changes,
+        "learning_rate": 0.1, "clipped": 0.0, "per_second": 12345.6, "compile_seconds": 3.0,
+        **changes,
     }  # fmt: skip
 
 
@@ -92,10 +93,20 @@ def test_throughput_counts_the_weight_of_the_headline_metric():
     assert found["bits"] == 2.0
     assert found["per_second"] == 8.0
     assert (found["loss"], found["clipped"], found["learning_rate"]) == (3.0, 0.5, 0.2)
-    # Without that metric, it is the largest weight. Without any metric, steps are counted.
+    # Without that metric, it is the largest weight.
     assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "other")["per_second"] == 8.0
-    output = output._replace(metrics={})
-    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "bits")["per_second"] == 4.0
+
+
+@pytest.mark.parametrize("metrics", [{}, {"bits": Total(np.ones(2), np.ones(2))}])
+def test_throughput_counts_rows_if_no_metric_counts_examples(metrics):
+    info = StepInfo(*(np.ones(2) for _ in StepInfo._fields))
+    output, span = ChunkOutput(metrics, info), ChunkSpan(2, 2, 0.5, 1.0)
+    assert train_record(TASK, output, span._replace(rows=128), "bits")["per_second"] == 256.0
+    found = train_record(TASK, output, span, "bits")
+    assert (found["per_second"], found["unit"]) == (4.0, "steps")
+    report, _ = make_report(terminal=False)
+    assert "12,346 steps/s" in report.describe(record(10, unit="steps"))
+    assert "clipped 25%" in report.describe(record(10, clipped=0.25))
 
 
 def test_curves_are_drawn(tmp_path):
