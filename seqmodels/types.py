@@ -210,7 +210,7 @@ class Total(NamedTuple):
     @property
     def mean(self) -> Array:
         """Sum divided by weight; zero if nothing was counted."""
-        return self.sum / jnp.maximum(self.weight, 1.0)
+        return self.sum / jnp.where(self.weight > 0.0, self.weight, 1.0)
 
 
 class Outputs(NamedTuple):
