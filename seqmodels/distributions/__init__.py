@@ -1,0 +1,1 @@
+"""Output distributions, parametrized by the outputs of a network."""
