@@ -1,17 +1,16 @@
 """BLEU of greedy translations, at every evaluation of a training run."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
-from seqmodels.decode.greedy import greedy
 
+from experiments.translation.arguments import SearchArguments
 from experiments.translation.scores import bleu_of_words
 from experiments.translation.tokenized_pairs import TokenizerPair, short_pairs
-from experiments.translation.translator import token_limit, tokens_until_end
+from experiments.translation.translator import search, token_limit, tokens_until_end
 from seqmodels.data.batching import Batch
 from seqmodels.data.ragged import Padded
 from seqmodels.data.splits import Splits
@@ -51,9 +50,9 @@ def greedy_translations(
     """Return the most likely token at each step, padded with ``</s>``."""
     encoded = model.encode(params, source)
     first = jnp.full(source.mask.shape[1:], target.index[START], jnp.int32)
-    step = partial(model.step, params, encoded.decoder)
     end, limit = target.index[END], token_limit(source)
-    return greedy(step, encoded.carry, first, end=end, limit=limit).T
+    found = search(model, params, encoded, first, SearchArguments(beam=1), end, limit)
+    return found.tokens[:, 0]
 
 
 def add_references(

@@ -154,9 +154,9 @@ def search(
     arguments: SearchArguments,
     end: int,
     limit: int,
-    key: jax.Array,
+    key: jax.Array | None = None,
 ) -> Hypotheses:
-    """Decode by beam search, greedily, or by sampling, depending on the arguments."""
+    """Decode by beam search, greedily, or by sampling (with a key), depending on the arguments."""
     step = partial(model.step, params, encoded.decoder)
     if arguments.temperature or (arguments.beam == 1 and not arguments.block):
         state = SampleState(*step(encoded.carry, first), key if arguments.temperature else None)

@@ -1,0 +1,1 @@
+"""Sequences in, one distribution per step out."""
