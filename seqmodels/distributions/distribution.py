@@ -27,6 +27,7 @@ class Distribution(NamedTuple):
     mean:     ``(params) -> y-shaped``
     quantile: ``(params, levels [L]) -> [..., L]`` for levels strictly between 0 and 1
     cdf:      ``(params, y) -> y-shaped``
+    is_likelihood: False if ``nats`` is another loss, which cannot be averaged as a density
 
     ``mean``, ``quantile`` and ``cdf`` are None where they do not exist or have no closed form.  For
     vectors, quantiles and CDFs are those of each dimension.
@@ -43,6 +44,7 @@ class Distribution(NamedTuple):
     mean: Callable[[Array], Any] | None = None
     quantile: Callable[[Array, Levels], Array] | None = None
     cdf: Callable[[Array, Any], Array] | None = None
+    is_likelihood: bool = True
 
 
 def as_float32(params: Array) -> Array:

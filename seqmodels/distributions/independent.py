@@ -31,5 +31,11 @@ def independent(scalar: Distribution, features: int | None) -> Distribution:
             return None
         return lambda params, *arguments: function(split_params(params, features), *arguments)
 
-    others = map(per_dimension, (scalar.mean, scalar.quantile, scalar.cdf))
-    return Distribution(features * scalar.size, nats, draw, *others)
+    return scalar._replace(
+        size=features * scalar.size,
+        nats=nats,
+        draw=draw,
+        mean=per_dimension(scalar.mean),
+        quantile=per_dimension(scalar.quantile),
+        cdf=per_dimension(scalar.cdf),
+    )

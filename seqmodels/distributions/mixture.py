@@ -35,6 +35,8 @@ def mixture(component: Distribution, components: int) -> Distribution:
     """
     if components < 1:
         raise UserError(f"a mixture needs at least one component, not {components}")
+    if not component.is_likelihood:
+        raise UserError("a mixture needs components with a likelihood")
 
     def nats(params: Float[Array, "*B P"], y: Any) -> Float[Array, "*B"]:
         logits, inner = _split(params, components)

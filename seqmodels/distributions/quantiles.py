@@ -48,7 +48,6 @@ def quantiles(levels: Sequence[float], features: int | None = None) -> Distribut
         return _interpolate(level, _rows(grid, points), points)[..., 0]
 
     def mean(params: Float[Array, "*B K"]) -> Float[Array, "*B"]:
-        """Return the integral of the quantile function."""
         points = _values(params)
         inner = jnp.trapezoid(points, jnp.asarray(grid, points.dtype), axis=-1)
         return grid[0] * points[..., 0] + inner + (1.0 - grid[-1]) * points[..., -1]
@@ -62,7 +61,8 @@ def quantiles(levels: Sequence[float], features: int | None = None) -> Distribut
         points = _values(params)
         return _level(as_float32(y)[..., None], points, _rows(grid, points))[..., 0]
 
-    return independent(Distribution(len(grid), nats, draw, mean, quantile, cdf), features)
+    scalar = Distribution(len(grid), nats, draw, mean, quantile, cdf, is_likelihood=False)
+    return independent(scalar, features)
 
 
 def _values(params: Float[Array, "*B K"]) -> Float[Array, "*B K"]:

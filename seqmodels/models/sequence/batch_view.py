@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Shaped
 
 from seqmodels.data.batching import Batch
+from seqmodels.data.packing import PackedBatch
 from seqmodels.data.ragged import Padded
 from seqmodels.engines.problem import where
 from seqmodels.errors import UserError
@@ -33,15 +34,23 @@ class SequenceView(NamedTuple):
 
 
 def view_sequences(batch: Any) -> SequenceView:
-    """Return the view of ``data.streams.Window`` or ``data.batching.Batch``.
+    """Return the view of a window, of packed rows, or of ``data.batching.Batch``.
 
-    A batch has the fields ``x`` and ``y``, and optionally ``weight``: per example ``[B]``, per
-    step, or per step and horizon.  Fields are ``Padded``, or arrays ``[B, T, ...]``.
+    Windows are those of ``data.streams`` and ``data.series``.  Of the latter, a target counts if
+    all of its values are present.
+
+    A batch, packed or not, has the fields ``x`` and ``y``, and optionally ``weight``: per example
+    ``[B]``, per step, or per step and horizon.  Fields of a batch that is not packed are ``Padded``,
+    or arrays ``[B, T, ...]``.
     """
     if isinstance(batch, Batch):
         return _view_examples(batch)
-    weight = jnp.asarray(batch.mask, jnp.float32)
-    resets = jnp.asarray(batch.resets)
+    mask, resets = jnp.asarray(batch.mask), jnp.asarray(batch.resets)
+    if isinstance(batch, PackedBatch):
+        fields = {name: jnp.asarray(field) for name, field in batch.fields.items()}
+        weight = where(mask, fields.get("weight", jnp.ones(mask.shape)), jnp.zeros(mask.shape))
+        return SequenceView(fields["x"], fields["y"], jnp.asarray(weight, jnp.float32), resets)
+    weight = jnp.asarray(jnp.all(mask, axis=range(3, mask.ndim)), jnp.float32)
     return SequenceView(jnp.asarray(batch.inputs), jnp.asarray(batch.targets), weight, resets)
 
 

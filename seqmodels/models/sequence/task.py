@@ -17,7 +17,19 @@ from seqmodels.models.sequence.batch_view import (
     with_horizons,
 )
 from seqmodels.models.sequence.sequence_model import SequenceModel
-from seqmodels.types import Array, Bool, Carry, Float, Metrics, Outputs, Params, PyTree, Task, Total
+from seqmodels.types import (
+    Array,
+    Bool,
+    Carry,
+    Float,
+    Metrics,
+    Mixture,
+    Outputs,
+    Params,
+    PyTree,
+    Task,
+    Total,
+)
 
 BY_HORIZON = "_by_horizon"
 
@@ -27,6 +39,13 @@ class ExampleOutputs(NamedTuple):
 
     values: PyTree
     counted: Bool[Array, "B T *H"]
+
+
+class Answers(NamedTuple):
+    """The loss of each target, and the mean of its distribution, or None."""
+
+    nats: Float[Array, "T B *H"]
+    mean: Array | None
 
 
 class Prediction(NamedTuple):
@@ -64,7 +83,6 @@ def sequence_task(
     score:    see ``Task``
     view:     ``(batch) -> SequenceView``, for other batches or other weights
     """
-
     names = [str(number + 1) for number in range(horizons or 0)]
     vectors = [f"{name}{BY_HORIZON}" for name in ("nats", "squared_error", "rmse")]
     task = _SequenceTask(build, horizons, outputs, view)
@@ -76,6 +94,7 @@ def sequence_task(
         derive=derive_rmse,
         score=score,
         labels=dict.fromkeys(vectors, names) if horizons else {},
+        mixture=Mixture(task.predict_answers, task.measure_mixture),
     )
 
 
@@ -88,9 +107,7 @@ class _SequenceTask(NamedTuple):
     view: Callable[[Any], SequenceView]
 
     def predict(self, params: Params, rates: dict, memory: Carry, batch: Any, key: Any = None):
-        model, view = self.build(rates), self.view(batch)
-        view = view if self.horizons is None else with_horizons(view, self.horizons)
-        view = hide_uncounted(view)
+        model, view = self.build(rates), self.counted(batch)
         complete = view.resets is None
         carry = model.start(params, view.inputs.shape[1:-1]) if complete else memory
         raw, carry = model.unroll(params, view.inputs, carry, view.resets, view.mask, key)
@@ -99,14 +116,31 @@ class _SequenceTask(NamedTuple):
         raw = where(view.weight > 0.0, raw, jnp.zeros_like(raw))
         return Prediction(raw, distribution, view), (memory if complete else carry)
 
+    def predict_answers(self, params: Params, rates: dict, memory: Carry, batch: Any):
+        prediction, memory = self.predict(params, rates, memory, batch)
+        if not prediction.distribution.is_likelihood:
+            raise UserError("the outputs have no likelihood, so their mixture is not defined")
+        return memory, answers(prediction)
+
+    def measure_mixture(self, members: Answers, batch: Any) -> Metrics:
+        """Return the metrics of the average of the members' densities ``[M, T, B, ...]``."""
+        nats = jnp.log(jnp.float32(len(members.nats))) - jax.nn.logsumexp(-members.nats, axis=0)
+        mean = None if members.mean is None else jnp.mean(members.mean, axis=0)
+        return dict(answer_metrics(Answers(nats, mean), self.counted(batch)))
+
+    def counted(self, batch: Any) -> SequenceView:
+        """Return the view of a batch, with the targets that do not count replaced."""
+        view = self.view(batch)
+        return hide_uncounted(view if self.horizons is None else with_horizons(view, self.horizons))
+
     def loss(self, params: Params, rates: dict, memory: Carry, batch: Any, key: Any):
         prediction, memory = self.predict(params, rates, memory, batch, key)
-        metrics = sequence_metrics(prediction)
+        metrics = answer_metrics(answers(prediction), prediction.view)
         return metrics["nats"].mean, (memory, metrics)
 
     def measure(self, params: Params, rates: dict, memory: Carry, batch: Any):
         prediction, memory = self.predict(params, rates, memory, batch)
-        metrics: Metrics = dict(sequence_metrics(prediction))
+        metrics: Metrics = dict(answer_metrics(answers(prediction), prediction.view))
         if self.outputs is not None:
             metrics["outputs"] = _example_outputs(self.outputs, prediction)
         return memory, metrics
@@ -117,15 +151,20 @@ class _SequenceTask(NamedTuple):
         return () if complete else self.build({}).start(params, view.inputs.shape[1:-1])
 
 
-def sequence_metrics(prediction: Prediction) -> dict[str, Total]:
-    """Return ``nats`` and ``squared_error``, also by horizon if there are horizons."""
+def answers(prediction: Prediction) -> Answers:
+    """Return the nats and the mean of every target's distribution."""
     outputs, distribution, view = prediction
-    values = {"nats": distribution.nats(outputs, view.targets)}
-    if distribution.mean is not None:
-        error = distribution.mean(outputs) - view.targets.astype(outputs.dtype)
-        values["squared_error"] = jnp.mean(
-            jnp.square(error), axis=range(view.weight.ndim, error.ndim)
-        )
+    mean = None if distribution.mean is None else distribution.mean(outputs)
+    return Answers(distribution.nats(outputs, view.targets), mean)
+
+
+def answer_metrics(found: Answers, view: SequenceView) -> dict[str, Total]:
+    """Return ``nats`` and ``squared_error``, also by horizon if there are horizons."""
+    values = {"nats": found.nats}
+    if found.mean is not None:
+        error = found.mean - view.targets.astype(found.mean.dtype)
+        axes = range(view.weight.ndim, error.ndim)
+        values["squared_error"] = jnp.mean(jnp.square(error), axis=axes)
     metrics = {name: weighted_sum(x, view.weight) for name, x in values.items()}
     if view.weight.ndim == 3:
         metrics |= {name + BY_HORIZON: _by_horizon(x, view.weight) for name, x in values.items()}

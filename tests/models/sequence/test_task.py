@@ -9,15 +9,20 @@ import pytest
 import scipy.special
 
 from seqmodels.data.batching import Batch, example_batches
+from seqmodels.data.packing import packed_batches
 from seqmodels.data.ragged import Padded, ragged
+from seqmodels.data.series.forecast_windows import training_streams
+from seqmodels.data.series.series_table import ForecastSeries, WindowShape
 from seqmodels.data.streams import Window
 from seqmodels.distributions.categorical import categorical
 from seqmodels.distributions.gaussian import gaussian
 from seqmodels.distributions.nade import init_nade, nade
+from seqmodels.distributions.quantiles import quantiles
 from seqmodels.errors import UserError
 from seqmodels.models.sequence.batch_view import view_sequences
 from seqmodels.models.sequence.sequence_model import sequence_model
 from seqmodels.models.sequence.task import sequence_task
+from seqmodels.train.ensemble import MemberStack, ensemble_task, stack_members
 from seqmodels.types import Cell
 
 T, B, D, HORIZONS = 5, 3, 2, 2
@@ -255,3 +260,56 @@ def test_mistakes_have_one_clear_line():
     short = {"x": Padded(floats(T, B, D), ones), "y": Padded(floats(3, B), ones[:3])}
     with pytest.raises(UserError, match="each step needs one target"):
         loss(Batch(short, np.arange(B, dtype=np.int32), np.ones(B, np.float32)))
+
+
+def test_packed_rows_equal_separate_examples():
+    lengths = (3, 1, 4, 2)
+    xs, ys = [floats(n, D) for n in lengths], [floats(n) for n in lengths]
+    model = sequence_model(outputs_of(2), gaussian())
+    task = sequence_task(lambda rates: model)
+    params = model.init(KEY)
+    batch = packed_batches({"x": ragged(xs), "y": ragged(ys)}, 2, 5)(0)
+    _, metrics = jax.jit(task.measure)(params, {}, task.memory(params, batch), batch)
+    outputs = [leaky_sums(params, x[:, None])[:, 0] for x in xs]
+    expected = np.concatenate([gaussian_nats(o, y) for o, y in zip(outputs, ys, strict=True)])
+    assert float(metrics["nats"].weight) == sum(lengths)
+    np.testing.assert_allclose(metrics["nats"].mean, expected.mean(), rtol=1e-5)
+
+
+def test_a_target_of_a_forecast_counts_if_all_its_values_are_present():
+    inputs, targets = floats(24, D), floats(24, 2)
+    targets[5, 1] = np.nan
+    series = ForecastSeries(inputs, targets)
+    window = training_streams([series], 1, WindowShape(20, (1, 3), warmup=2))(0)
+    model = sequence_model(outputs_of(8), gaussian(features=2))
+    task = sequence_task(lambda rates: model, horizons=2)
+    params = model.init(KEY)
+    _, metrics = jax.jit(task.measure)(params, {}, task.memory(params, window), window)
+    raw = leaky_sums(params, inputs[:20, None])[:, 0].reshape(20, 2, 2, 2)
+    for number, horizon in enumerate((1, 3)):
+        steps = [t for t in range(2, 20) if t + horizon != 5]
+        nats = [gaussian_nats(raw[t, number], targets[t + horizon]).sum() for t in steps]
+        assert int(metrics["nats_by_horizon"].weight[number]) == len(steps)
+        np.testing.assert_allclose(metrics["nats_by_horizon"].mean[number], np.mean(nats), 1e-5)
+
+
+def test_an_ensemble_averages_densities_and_means():
+    window = Window(floats(T, B, D), floats(T, B), np.ones((T, B), bool), np.zeros((T, B), bool))
+    model = sequence_model(outputs_of(2), gaussian())
+    task = sequence_task(lambda rates: model)
+    params = [model.init(jax.random.key(seed)) for seed in range(3)]
+    stacks = [stack_members([MemberStack(one, {}) for one in params])]
+    ensemble = ensemble_task([task])
+    memory = ensemble.memory(stacks, window)
+    _, metrics = jax.jit(ensemble.measure)(stacks, {}, memory, window)
+    outputs = [leaky_sums(one, window.inputs) for one in params]
+    nats = np.stack([gaussian_nats(o, window.targets) for o in outputs])
+    expected = -np.log(np.exp(-nats).mean(axis=0)).mean()
+    np.testing.assert_allclose(metrics["nats"].mean, expected, rtol=1e-5)
+    error = (np.mean(outputs, axis=0)[..., 0] - window.targets) ** 2
+    np.testing.assert_allclose(metrics["squared_error"].mean, error.mean(), rtol=1e-4)
+
+    pinball = sequence_model(outputs_of(2), quantiles((0.1, 0.9)))
+    ensemble = ensemble_task([sequence_task(lambda rates: pinball)])
+    with pytest.raises(UserError, match="no likelihood"):
+        ensemble.measure(stacks, {}, memory, window)
