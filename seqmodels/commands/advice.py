@@ -23,8 +23,8 @@ def cost_advice(config: Any, data: Data) -> Iterator[Advice]:
     from seqmodels.train.feed import count_programs
 
     flags, training, buckets = config_values(config), training_part(config), data.train.buckets
-    if buckets and max(bucket.longest.max() for bucket in buckets) > 1:
-        cost = padding(buckets)
+    cost = padding(buckets) if buckets else None
+    if cost is not None and cost.longest > 1 and cost.share > 0.005:
         lengths = "1 length" if len(buckets) == 1 else f"{len(buckets)} lengths"
         yield Advice("padding", f"{cost.share:.0%} of the time steps ({lengths})")
         if cost.excess > LARGE_EXCESS:

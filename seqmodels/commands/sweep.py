@@ -68,7 +68,7 @@ def sweep_command(
     else:
         directory.write_config(experiment, config, directory.recipe())
     introduce(experiment, data, directory, len(points))
-    report = SweepReport(config.training.steps, len(points), experiment.metric, data.unit)
+    report = SweepReport(config.training.steps, len(points), experiment.metric, data.step_unit)
     try:
         with report:
             result = session.run(sweep_options, report)

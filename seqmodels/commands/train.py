@@ -120,7 +120,7 @@ def run_fit(session: Session, options: RunOptions) -> int:
     experiment, data, config, directory, checkpoints, task, state = session
     with ExitStack() as stack:
         training = config.training
-        report = ProgressReport(training.steps, experiment.metric, data.unit, int(state.step))
+        report = ProgressReport(training.steps, experiment.metric, data.step_unit, int(state.step))
         stack.enter_context(report)
         logs: list[Log] = [directory.log, report, *optional_logs(options, directory, stack)]
         try:

@@ -46,6 +46,13 @@ def strongest(baselines: Sequence[Baseline], metric: Metric, split: str) -> Base
     return min(scores, key=lambda score: metric.signed(score.value), default=None)
 
 
+class Unit(NamedTuple):
+    """What throughput counts, and how many of them a training step has on average."""
+
+    name: str
+    per_step: float
+
+
 class Data(NamedTuple):
     """Training data and what a model is measured on.
 
@@ -60,9 +67,16 @@ class Data(NamedTuple):
     test: Any
     name: str
     sizes: Mapping[str, int]
-    unit: str  # what sizes, metric weights and throughput count
+    unit: str  # what sizes and throughput count
     metadata: Metadata
     baselines: Sequence[Baseline] = ()
+
+    @property
+    def step_unit(self) -> Unit:
+        """The unit of throughput, in which an epoch has the size of the training split."""
+        if "train" not in self.sizes:
+            return Unit("steps", 1.0)
+        return Unit(self.unit, self.sizes["train"] / self.train.steps_per_epoch)
 
 
 @dataclass(frozen=True)
@@ -154,14 +168,15 @@ class Experiment:
     def module(self) -> str:
         """Name of the module that defines the experiment."""
         module = self.config.__module__
-        spec = sys.modules[module].__spec__
+        spec = getattr(sys.modules[module], "__spec__", None)
         return spec.name if spec else module
 
     @property
     def program(self) -> str:
-        """Command that starts the experiment."""
-        if self.module == "__main__" and sys.argv[0].endswith(".py"):
-            return f"python {sys.argv[0]}"
+        """Command that starts the experiment; in a notebook, the experiment's name."""
+        if self.module == "__main__":
+            is_script = hasattr(sys.modules["__main__"], "__file__")
+            return f"python {sys.argv[0]}" if is_script else self.name
         return f"python -m {self.module.removesuffix('.experiment')}"
 
 

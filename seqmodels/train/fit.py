@@ -187,13 +187,8 @@ class Trainer:
                 f"gradient norm {info.gradient_norm[bad]:.4g}; "
                 f"last good checkpoint: {last or 'none'}"
             )
-        span = self.span(size, seconds)
-        self.log(train_record(self.task, output, span, self.metric.name))
-
-    def span(self, size: int, seconds: float) -> ChunkSpan:
-        steps = range(self.step - size, self.step)
-        rows = None if self.batches.rows is None else sum(map(self.batches.rows, steps))
-        return ChunkSpan(self.step, size, seconds, self.program.seconds, rows)
+        span = ChunkSpan(self.step, size, seconds, self.program.seconds)
+        self.log(train_record(self.task, output, span))
 
     def is_due(self) -> bool:
         return self.step % self.config.evaluate_every == 0 or self.step == self.config.steps

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seqmodels.train.config import Metric
+from seqmodels.train.experiment import Unit
 from seqmodels.train.records import Record
 
 LINE_EVERY = 10.0  # seconds between plain lines
@@ -14,7 +15,9 @@ LINE_EVERY = 10.0  # seconds between plain lines
 class ProgressReport:
     """Log for ``fit``: loss, headline metric, throughput, gradient norm; compile time apart."""
 
-    def __init__(self, steps: int, metric: Metric, unit: str, start: int = 0, console=None):
+    def __init__(
+        self, steps: int, metric: Metric, unit: Unit, start: int = 0, console: Console | None = None
+    ):
         self.console = console or Console()
         self.metric, self.unit, self.steps = metric.name, unit, steps
         self.last_line = self.compiled = 0.0
@@ -46,11 +49,14 @@ class ProgressReport:
         names = dict.fromkeys(name for name in ("loss", self.metric) if name in record)
         parts = [
             *(f"{name} {record[name]:.4f}" for name in names),
-            f"{record['per_second']:,.0f} {record.get('unit', self.unit)}/s",
+            self.throughput(record["steps_per_second"]),
             f"gradient {record['gradient_norm']:.2f}",
             *([f"clipped {record['clipped']:.0%}"] if record["clipped"] else []),
         ]
         return "  ".join(parts)
+
+    def throughput(self, steps_per_second: float) -> str:
+        return f"{steps_per_second * self.unit.per_step:,.0f} {self.unit.name}/s"
 
     def is_line_due(self, record: Record) -> bool:
         now = time.monotonic()
@@ -66,7 +72,7 @@ class ProgressReport:
 class SweepReport(ProgressReport):
     """Log for ``sweep``: progress of all members together, and the best one."""
 
-    def __init__(self, steps: int, members: int, metric: Metric, unit: str, console=None):
+    def __init__(self, steps: int, members: int, metric: Metric, unit: Unit, console=None):
         super().__init__(steps * members, metric, unit, console=console)
         self.each, self.signed = steps, metric.signed
         self.done: dict[int, int] = {}
@@ -80,8 +86,7 @@ class SweepReport(ProgressReport):
             entry = self.signed(value), member, value
             self.best = entry if self.best is None else min(self.best, entry)
         elif split == "train":
-            self.done[member], self.rates[member] = record["step"], record["per_second"]
-            self.unit = record.get("unit", self.unit)
+            self.done[member], self.rates[member] = record["step"], record["steps_per_second"]
             self.update(record)
         else:
             self.line(f"step {record['step']:,}: member {member} {split}")
@@ -89,7 +94,7 @@ class SweepReport(ProgressReport):
                 self.done[member], self.rates[member] = self.each, 0.0
 
     def update(self, record: Record) -> None:
-        text = f"{sum(self.rates.values()):,.0f} {self.unit}/s"
+        text = self.throughput(sum(self.rates.values()))
         if self.best:
             text = f"best {self.metric} {self.best[2]:.4f} (member {self.best[1]})  {text}"
         self.bar.update(self.task, completed=sum(self.done.values()), text=text)

@@ -44,28 +44,20 @@ def plain(metrics: Mapping[str, Any]) -> Record:
 
 
 class ChunkSpan(NamedTuple):
-    """The ``size`` steps up to ``step``, and how long they took.
-
-    compile_seconds: of the whole run until now
-    rows:            rows of all batches, if the data knows them
-    """
+    """The ``size`` steps up to ``step``, and how long they took."""
 
     step: int
     size: int
     seconds: float
-    compile_seconds: float
-    rows: int | None = None
+    compile_seconds: float  # of the whole run until now
 
 
-def train_record(task: Task, output: ChunkOutput, span: ChunkSpan, unit: str) -> Record:
+def train_record(task: Task, output: ChunkOutput, span: ChunkSpan) -> Record:
     """Return the record of a chunk.
 
     Derived metrics are left out if they need a metric that only ``measure`` returns.
-
-    unit: metric whose weight ``per_second`` counts; see ``_throughput``
     """
-    totals = add_totals(output.metrics, {})
-    found, info = means(totals), output.info
+    found, info = means(add_totals(output.metrics, {})), output.info
     try:
         derived = derived_metrics(task, found)
     except KeyError:
@@ -78,23 +70,7 @@ def train_record(task: Task, output: ChunkOutput, span: ChunkSpan, unit: str) ->
         "gradient_norm": float(np.mean(info.gradient_norm)),
         "clipped": float(np.mean(info.clipped)),
         "learning_rate": float(info.learning_rate[-1]),
-        **_throughput(totals, span, unit),
+        "steps_per_second": span.size / span.seconds,
         "seconds": span.seconds,
         "compile_seconds": span.compile_seconds,
     }
-
-
-def _throughput(totals: Mapping[str, Total], span: ChunkSpan, unit: str) -> Record:
-    """Return what was counted per second.
-
-    This is the weight of the metric ``unit``, or the largest weight if it is not measured (but
-    derived, for example). A weight of one per step counts no examples, so the rows are counted
-    instead; if they are unknown, the steps.
-    """
-    counted = [totals[unit]] if unit in totals else totals.values()
-    count = max((float(np.max(total.weight)) for total in counted), default=0.0)
-    if count > span.size or span.rows == span.size:
-        return {"per_second": count / span.seconds}
-    if span.rows is not None:
-        return {"per_second": span.rows / span.seconds}
-    return {"per_second": span.size / span.seconds, "unit": "steps"}

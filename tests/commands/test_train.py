@@ -59,10 +59,13 @@ def test_a_smoke_run_writes_everything_and_can_be_used(capsys):
 
 
 def test_a_script_suggests_commands_with_its_path(monkeypatch):
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    main = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["balls/train.py"])
-    script = type("Config", (), {"__module__": "__main__"})
-    assert replace(EXPERIMENT, config=script).program == "python balls/train.py"
+    experiment = replace(EXPERIMENT, config=type("Config", (), {"__module__": "__main__"}))
+    assert experiment.program == "toy"  # a notebook
+    main.__file__ = "/home/me/balls/train.py"
+    assert experiment.program == "python balls/train.py"
 
 
 def check_mistakes(run, capsys):

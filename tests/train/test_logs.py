@@ -9,9 +9,10 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
+from seqmodels.data.batching import Batches
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
-from seqmodels.train.experiment import BaselineScore
+from seqmodels.train.experiment import BaselineScore, Data, Unit
 from seqmodels.train.logs import draw_curves, tensorboard
 from seqmodels.train.progress import ProgressReport
 from seqmodels.train.records import ChunkSpan, add_totals, means, train_record
@@ -24,14 +25,14 @@ TASK = Task(None, None, None)
 def record(step, **changes):
     return {
         "step": step, "split": "train", "loss": 2.0, "bits": 1.5, "gradient_norm": 0.25,
-        "learning_rate": 0.1, "clipped": 0.0, "per_second": 12345.6, "compile_seconds": 3.0,
+        "learning_rate": 0.1, "clipped": 0.0, "steps_per_second": 123.456, "compile_seconds": 3.0,
         **changes,
     }  # fmt: skip
 
 
 def make_report(terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=150)
-    return ProgressReport(100, Metric("bits"), "characters", console=console), console
+    return ProgressReport(100, Metric("bits"), Unit("characters", 100.0), console=console), console
 
 
 def test_plain_lines_without_a_terminal():
@@ -79,7 +80,7 @@ def test_totals_add_up_in_float64():
     assert np.isnan(means({"y": Total(0.0, 0.0)})["y"])
 
 
-def test_throughput_counts_the_weight_of_the_headline_metric():
+def test_a_chunk_is_recorded_with_means_and_speed():
     output = ChunkOutput(
         metrics={"bits": Total(np.array([6.0, 2.0]), np.array([3.0, 1.0]))},
         info=StepInfo(
@@ -89,23 +90,19 @@ def test_throughput_counts_the_weight_of_the_headline_metric():
             learning_rate=np.array([0.1, 0.2]),
         ),
     )
-    found = train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "bits")
+    found = train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0))
     assert found["bits"] == 2.0
-    assert found["per_second"] == 8.0
+    assert found["steps_per_second"] == 4.0
     assert (found["loss"], found["clipped"], found["learning_rate"]) == (3.0, 0.5, 0.2)
-    # Without that metric, it is the largest weight.
-    assert train_record(TASK, output, ChunkSpan(2, 2, 0.5, 1.0), "other")["per_second"] == 8.0
 
 
-@pytest.mark.parametrize("metrics", [{}, {"bits": Total(np.ones(2), np.ones(2))}])
-def test_throughput_counts_rows_if_no_metric_counts_examples(metrics):
-    info = StepInfo(*(np.ones(2) for _ in StepInfo._fields))
-    output, span = ChunkOutput(metrics, info), ChunkSpan(2, 2, 0.5, 1.0)
-    assert train_record(TASK, output, span._replace(rows=128), "bits")["per_second"] == 256.0
-    found = train_record(TASK, output, span, "bits")
-    assert (found["per_second"], found["unit"]) == (4.0, "steps")
-    report, _ = make_report(terminal=False)
-    assert "12,346 steps/s" in report.describe(record(10, unit="steps"))
+def test_throughput_has_the_unit_of_the_data_whatever_the_metrics_count():
+    batches = Batches(lambda step, part: (), steps_per_epoch=10)
+    data = Data(batches, None, None, "balls", {"train": 640}, "balls", {})
+    assert data.step_unit == Unit("balls", 64.0)
+    report = ProgressReport(100, Metric("bits"), data.step_unit)
+    assert "768 balls/s" in report.describe(record(10, steps_per_second=12.0))
+    assert data._replace(sizes={}).step_unit == Unit("steps", 1.0)
     assert "clipped 25%" in report.describe(record(10, clipped=0.25))
 
 

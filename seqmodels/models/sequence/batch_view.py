@@ -40,8 +40,8 @@ def view_sequences(batch: Any) -> SequenceView:
     all of its values are present.
 
     A batch, packed or not, has the fields ``x`` and ``y``, and optionally ``weight``: per example
-    ``[B]``, per step, or per step and horizon.  Fields of a batch that is not packed are ``Padded``,
-    or arrays ``[B, T, ...]``.
+    ``[B]``, per step, or per step and horizon.  Unless the batch is packed, its fields are
+    ``Padded``, or arrays ``[B, T, ...]``.
     """
     if isinstance(batch, Batch):
         return _view_examples(batch)

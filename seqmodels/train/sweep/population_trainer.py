@@ -17,7 +17,7 @@ from seqmodels.train.feed import stack_batches
 from seqmodels.train.fit import Trainer, TrainingDiverged, first_nonfinite
 from seqmodels.train.optimizer import update_plateau
 from seqmodels.train.program import Program
-from seqmodels.train.records import Record, train_record
+from seqmodels.train.records import ChunkSpan, Record, train_record
 from seqmodels.train.state import ChunkOutput, TrainState, evaluation_params
 from seqmodels.train.sweep.keeper import Best, Keeper
 from seqmodels.train.sweep.population import (
@@ -125,8 +125,8 @@ class PopulationTrainer(Trainer):
             own = jax.tree.map(lambda leaf: leaf[position], output)  # noqa: B023
             bad = first_nonfinite(own.info)
             if bad is None:
-                span = self.span(size, seconds)
-                record = train_record(self.task, own, span, self.metric.name)
+                span = ChunkSpan(self.step, size, seconds, self.program.seconds)
+                record = train_record(self.task, own, span)
             else:
                 record = {"step": self.step, "split": "diverged", "at": self.step - size + bad}
                 self.alive[position] = False
