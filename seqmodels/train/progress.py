@@ -21,6 +21,7 @@ class ProgressReport:
         self.console = console or Console()
         self.metric, self.unit, self.steps = metric.name, unit, steps
         self.last_line = self.compiled = 0.0
+        self.trained: set[str] = set()  # names in records of training
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
         self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console)
         self.task = self.bar.add_task("train", total=steps, completed=start, text="compiling")
@@ -35,8 +36,9 @@ class ProgressReport:
 
     def __call__(self, record: Record) -> None:
         if record["split"] == "dev":
-            self.line(f"step {record['step']:,}: dev {self.metric} {record[self.metric]:.4f}")
+            self.line(f"step {record['step']:,}: dev {self.describe_dev(record)}")
             return
+        self.trained |= record.keys()
         if record["compile_seconds"] > self.compiled:
             self.compiled = record["compile_seconds"]
             self.line(f"step {record['step']:,}: compiled in {self.compiled:.1f} s in total")
@@ -44,6 +46,12 @@ class ProgressReport:
         self.bar.update(self.task, completed=record["step"], text=text)
         if not self.console.is_terminal and self.is_line_due(record):
             self.line(f"step {record['step']:,}/{self.steps:,}: {text}")
+
+    def describe_dev(self, record: Record) -> str:
+        """Return the headline, and the numbers that only an evaluation has, such as BLEU."""
+        only_dev = [name for name in record if name not in self.trained and name != self.metric]
+        names = [self.metric, *(name for name in only_dev if isinstance(record[name], float))]
+        return "  ".join(f"{name} {record[name]:.4f}" for name in names)
 
     def describe(self, record: Record) -> str:
         names = dict.fromkeys(name for name in ("loss", self.metric) if name in record)

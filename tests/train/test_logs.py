@@ -40,14 +40,14 @@ def test_plain_lines_without_a_terminal():
     with report:
         for step in (10, 20, 100):
             report(record(step))
-        report({"step": 100, "split": "dev", "bits": 1.25})
+        report({"step": 100, "split": "dev", "bits": 1.25, "bleu": 31.5, "loss": 1.0})
     lines = console.file.getvalue().splitlines()
     numbers = "loss 2.0000  bits 1.5000  12,346 characters/s  gradient 0.25"
     expected = [
         "step 10: compiled in 3.0 s in total",
         f"step 10/100: {numbers}",
         f"step 100/100: {numbers}",
-        "step 100: dev bits 1.2500",
+        "step 100: dev bits 1.2500  bleu 31.5000",
     ]
     assert lines in (expected, [*expected, ""])
 

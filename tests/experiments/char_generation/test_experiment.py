@@ -85,7 +85,7 @@ def bad_texts(trained):
         (["--data", "latin"], "latin is not UTF-8"),
         (["--data", "empty"], "empty is empty"),
         (["--data", "nothing"], "nothing contains no UTF-8 text files"),
-        (["--data", "short"], "give more text"),
+        (["--data", "short"], "give more data"),
         (["--data", "text.txt", "--cell", "brain"], "--cell brain: unknown cell"),
         (["--data", "text.txt", "--tied", "--hidden", "9"], "tied embeddings"),
         (["--data", "text.txt", "--name", "one"], "--overwrite"),
