@@ -115,3 +115,22 @@ def chunk_memory_table(rows: list[Row]) -> Iterator[str]:
         found = [row for row in rows if (row["cell"], row["engine"]) == (cell, engine)]
         sizes = {row["chunk"]: f"{row['megabytes']:.0f} MB" for row in found}
         yield table_row(cell.upper(), f"`{engine}`", *(sizes.get(chunk, "-") for chunk in chunks))
+
+
+def ctc_loss_table(rows: list[Row]) -> Iterator[str]:
+    """Yield milliseconds of the CTC loss, and the ratio of our time to that of other libraries."""
+    yield from table_header("T, B, V, L", "ms", "vs optax", "vs PyTorch")
+    for row in rows:
+        if found := row.get("libraries"):
+            peers = (found.get(name, {}).get("ratio") for name in ("optax", "pytorch"))
+            ratios = (f"{ratio['median']:.2f}" if ratio else "-" for ratio in peers)
+            size = ", ".join(map(str, row["size"]))
+            yield table_row(size, f"{found['ours']['milliseconds']:.2f}", *ratios)
+
+
+def ctc_beam_table(rows: list[Row]) -> Iterator[str]:
+    """Yield milliseconds per line of CTC decoding."""
+    yield from table_header("decoding", "ms per line")
+    for row in rows:
+        if "way" in row:
+            yield table_row(row["way"], f"{row['milliseconds']:.2g}")

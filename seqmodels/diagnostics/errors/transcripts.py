@@ -154,7 +154,7 @@ def _trace(
     recognized: Transcript,
     reference: Transcript,
 ) -> list[Pair]:
-    """Return the pairs of one transcript, from the last to the first; replacing comes before inserting."""
+    """Return the pairs of one transcript, from the last one on, with the fewest edits."""
     i, j = len(reference), len(recognized)
     pairs: list[Pair] = []
     while i or j:
