@@ -179,8 +179,8 @@ def _nats_and_gradient(
 ) -> tuple[Array, Array]:
     it = _evaluate(blank, logits, frames, labels, lengths)
     symbols = backward(it.emissions, it.trellis, ALL_PATHS)
-    one_hot = jax.nn.one_hot(labels, logits.shape[-1], axis=0)  # [V, L, B]
-    expected = jnp.einsum("tlb,vlb->tbv", symbols, one_hot)
+    one_hot = jax.nn.one_hot(labels.T, logits.shape[-1])  # [B, L, V]
+    expected = jnp.einsum("btl,blv->tbv", jnp.transpose(symbols, (2, 0, 1)), one_hot)
     expected = expected.at[..., blank].add(1.0 - jnp.sum(symbols, axis=1))
     gradient = jnp.where(it.valid[..., None], jnp.exp(it.nats) - expected, 0.0)
     return it.value, gradient.astype(logits.dtype)

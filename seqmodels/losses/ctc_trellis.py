@@ -52,7 +52,6 @@ class _Weights(NamedTuple):
 
     from_blank: Float[Array, "T L B"]
     stays: Float[Array, "T L B"]
-    enters_from_blank: Float[Array, "T L B"]
     last: Float[Array, "T 1 B"]
 
 
@@ -145,6 +144,8 @@ def backward(emissions: Emissions, trellis: Trellis, semiring: Semiring) -> Floa
     last_blank = jnp.where(at_end, ends_in_blank, 0.0)
     last_symbol = jnp.where(at_end, 1.0 - ends_in_blank, 0.0)
 
+    repeats_next = jnp.roll(emissions.repeats, -1, axis=0)  # False at the end, as at the start
+
     def step(carry: tuple[Array, Array], weights: _Weights) -> tuple:
         in_blank, in_symbol = carry
         in_blank = in_blank + weights.last * last_blank
@@ -152,7 +153,8 @@ def backward(emissions: Emissions, trellis: Trellis, semiring: Semiring) -> Floa
         kept = weights.stays * in_symbol
         left = in_symbol - kept
         entered = jnp.concatenate([left[1:], jnp.zeros_like(left[:1])])
-        blank = weights.from_blank * in_blank + weights.enters_from_blank * entered
+        through_blank = jnp.where(repeats_next, entered, weights.from_blank * entered)
+        blank = weights.from_blank * in_blank + through_blank
         return (blank, in_blank + entered - blank + kept), in_symbol
 
     zero = jnp.zeros_like(last_blank)
@@ -163,11 +165,9 @@ def _weights(emissions: Emissions, trellis: Trellis, semiring: Semiring) -> _Wei
     blank, symbol = trellis.blank, trellis.symbol
     from_blank = semiring.share(blank, symbol)
     source = jax.vmap(partial(_source, emissions))(blank, semiring.add(blank, symbol))
-    after = jnp.concatenate([emissions.repeats[1:], jnp.zeros_like(emissions.repeats[:1])])[None]
     last = jnp.arange(len(blank))[:, None, None] == emissions.frames[None, None] - 1
     return _Weights(
         from_blank=from_blank,
         stays=semiring.share(symbol, source),
-        enters_from_blank=jnp.where(after, 1.0, from_blank),
         last=last.astype(jnp.float32),
     )
