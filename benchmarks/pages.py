@@ -11,6 +11,8 @@ from string import Template
 
 from benchmarks.page_tables import (
     chunk_memory_table,
+    ctc_beam_table,
+    ctc_loss_table,
     long_sequences_table,
     recurrences_table,
     startup_text,
@@ -37,12 +39,15 @@ def performance_fields() -> dict[str, str]:
     members = results("cpu_default_members")
     summaries = default.get("summary", []) + members.get("summary", [])
     installations = summary_rows(default | {"summary": summaries}), summary_rows(native)
-    sections = ("grid", "summary", "systems", "startup", "long_sequences")
-    files = ("cpu_default", "cpu_default_members", "cpu_native", "gpu")
+    sections = ("grid", "summary", "systems", "startup", "long_sequences", "ctc")
+    files = ("cpu_default", "cpu_default_members", "cpu_native", "gpu", "ctc")
+    ctc = results("ctc")["ctc"]
     return {
         "recurrences": text(recurrences_table(*installations)),
         "systems": text(systems_table(default["systems"], native["systems"])),
         "startup": startup_text(default["startup"]),
+        "ctc_loss": text(ctc_loss_table(ctc)),
+        "ctc_beam": text(ctc_beam_table(ctc)),
         "gpu": text(times(gpu["grid"])),
         "long_sequences": text(long_sequences_table(gpu["long_sequences"])),
         "commands": text(line for name in files for line in commands(name, sections)),

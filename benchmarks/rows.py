@@ -6,7 +6,7 @@ A file of results has these keys:
 - ``commands``: for each section, the commands that measured it.
 - ``notes``: free text about the file.  Optional.
 - ``grid``, ``systems``, ``roofline``, ``startup``, ``long_sequences``, ``sweep``,
-  ``chunk_memory``: sections of rows.
+  ``chunk_memory``, ``ctc``: sections of rows.
 - ``summary``: means over sizes whose rows were not saved; see ``tables.summary``.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # benchmarks.roofline pins its process to cores before JAX is
     from benchmarks.implementation import Implementation
 
 OURS = "ours"
-PACKAGES = ("jax", "torch", "flax", "dm-haiku", "equinox", "keras", "numpy")
+PACKAGES = ("jax", "torch", "optax", "flax", "dm-haiku", "equinox", "keras", "numpy")
 Row = dict[str, Any]
 
 
