@@ -15,7 +15,8 @@ from seqmodels.decode.prefix_beam import (
     extend_beam,
     start_beam,
 )
-from seqmodels.decode.scorers import Scorer, select
+from seqmodels.decode.scorers import Scorer
+from seqmodels.engines.problem import where
 from seqmodels.losses.ctc_trellis import log_probabilities
 from seqmodels.types import Array, Bool, Float, Int
 
@@ -122,9 +123,9 @@ def _search(
         beam, steps = state
         active = t < frames.counts
         new, step = extend_rows(beam, frames.nats[t], frames.after_skip[t])
-        step = select(active, step, jax.tree.map(lambda leaf: leaf[t], steps))
+        step = where(active, step, jax.tree.map(lambda leaf: leaf[t], steps))
         steps = jax.tree.map(lambda leaf, row: leaf.at[t].set(row), steps, step)
-        return select(active, new, beam), steps
+        return where(active, new, beam), steps
 
     return jax.lax.fori_loop(0, jnp.max(frames.counts, initial=0), extend, (beam, steps))
 

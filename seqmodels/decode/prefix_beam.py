@@ -11,7 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqmodels.decode.scorers import Scorer, State, select
+from seqmodels.decode.scorers import Scorer, State
+from seqmodels.engines.problem import where
 from seqmodels.losses.ctc_trellis import log_add
 from seqmodels.types import Array, Bool, Float, Int, Num
 
@@ -179,15 +180,15 @@ def _choose(
         blank=jnp.where(stay, stays.blank[row], LOWEST),
         symbol=jnp.where(stay, stays.symbol[row], extensions.nats.reshape(-1)[entry]),
         weight=beam.weight[row] + jnp.where(stay, 0.0, extensions.gains.reshape(-1)[entry]),
-        hash=select(stay, beam.hash[row], _extend_hash(beam.hash[row], symbol)),
-        parent=select(stay, beam.parent[row], beam.hash[row]),
+        hash=where(stay, beam.hash[row], _extend_hash(beam.hash[row], symbol)),
+        parent=where(stay, beam.parent[row], beam.hash[row]),
         last=jnp.where(stay, beam.last[row], symbol),
         state=jax.tree.map(lambda leaf: leaf[row], beam.state),
     )
     if scorer:
-        new = new._replace(state=select(stay, new.state, scorer.advance(new.state, symbol)))
+        new = new._replace(state=where(stay, new.state, scorer.advance(new.state, symbol)))
     none = _empty_rows(width, new.state)
-    return select(alive, new, none), Step(row, jnp.where(stay, blank, symbol))
+    return where(alive, new, none), Step(row, jnp.where(stay, blank, symbol))
 
 
 def end_beam(beam: Beam, scorer: Scorer | None) -> Ranking:

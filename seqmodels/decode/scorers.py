@@ -9,6 +9,7 @@ import numpy as np
 
 from seqmodels.decode.automata import IMPOSSIBLE, Automaton
 from seqmodels.decode.sample import Step
+from seqmodels.engines.problem import where
 from seqmodels.errors import UserError
 from seqmodels.types import Array, Carry, Float, Int
 
@@ -57,7 +58,7 @@ class ModelAlphabet(NamedTuple):
 
 def automaton_scorer(automaton: Automaton) -> Scorer:
     """Return the weights of an automaton."""
-    next_state, weight, end = (jnp.asarray(table) for table in automaton)
+    after, weight, end = (jnp.asarray(table) for table in automaton)
 
     def start(batch_shape: tuple[int, ...]) -> Int[Array, "*B"]:
         return jnp.zeros(batch_shape, jnp.int32)
@@ -65,7 +66,7 @@ def automaton_scorer(automaton: Automaton) -> Scorer:
     return Scorer(
         start=start,
         scores=lambda state: weight[state],
-        advance=lambda state, symbol: next_state[state, symbol],
+        advance=lambda state, symbol: after[state, symbol],
         end=lambda state: end[state],
     )
 
@@ -92,7 +93,7 @@ def model_scorer(
 
     def advance(state: ModelState, symbol: Int[Array, "*B"]) -> ModelState:
         new = read(state.carry, jnp.maximum(tokens[symbol], 0))
-        return select(known[symbol], new, state)
+        return where(known[symbol], new, state)
 
     return Scorer(
         start=lambda shape: read(start(shape), jnp.full(shape, alphabet.first, jnp.int32)),
@@ -133,14 +134,3 @@ def weighted_sum(scorers: Sequence[Scorer], weights: Sequence[float | Array]) ->
         ),
         end=lambda states: total([s.end(x) for s, x in zip(scorers, states, strict=True)]),
     )
-
-
-def select(condition: Array, new: State, old: State) -> State:
-    """Return ``new`` where the condition ``[*B]`` is True, in every leaf ``[*B, ...]``."""
-
-    def one(a: Array, b: Array) -> Array:
-        return jnp.where(
-            condition.reshape(condition.shape + (1,) * (a.ndim - condition.ndim)), a, b
-        )
-
-    return jax.tree.map(one, new, old)
