@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from seqmodels.decode.prefix_beam import (
     LOWEST,
-    Beam,
+    BeamStep,
     CtcBeamConfig,
-    Step,
+    PrefixBeam,
     end_beam,
     extend_beam,
     start_beam,
@@ -99,8 +99,8 @@ def ctc_beam(
     frames = _remove_skipped(logits, mask, config.skip_blank, blank)
     beam, steps = _search(frames, config, scorer, blank)
     ranking = jax.vmap(lambda one: end_beam(one, scorer))(beam)
-    symbols = _trace_back(steps, ranking.rows, frames.counts, blank)
-    found = _align_left(symbols, (symbols != blank) & (ranking.scores > LOWEST / 2)[None], blank)
+    symbols = _trace_back(steps, ranking.rows, frames.counts)
+    found = _align_left(symbols, (symbols >= 0) & (ranking.scores > LOWEST / 2)[None], blank)
     return CtcHypotheses(
         tokens=jnp.moveaxis(found.tokens, 2, 0),
         mask=jnp.moveaxis(found.mask, 2, 0),
@@ -111,15 +111,17 @@ def ctc_beam(
 
 def _search(
     frames: _Frames, config: CtcBeamConfig, scorer: Scorer | None, blank: int
-) -> tuple[Beam, Step]:
+) -> tuple[PrefixBeam, BeamStep]:
     """Return the beam after the last frame of each sequence, and the steps of all frames."""
     length, batch, _ = frames.nats.shape
     beam = jax.vmap(lambda _: start_beam(config.width, scorer))(jnp.arange(batch))
     rows = jnp.broadcast_to(jnp.arange(config.width), (length, batch, config.width))
-    steps = Step(rows.astype(jnp.int32), jnp.full(rows.shape, blank, jnp.int32))
+    steps = BeamStep(rows.astype(jnp.int32), jnp.full(rows.shape, -1, jnp.int32))
+    if not length:
+        return beam, steps
     extend_rows = jax.vmap(partial(extend_beam, config=config, scorer=scorer, blank=blank))
 
-    def extend(t: Array, state: tuple[Beam, Step]) -> tuple[Beam, Step]:
+    def extend(t: Array, state: tuple[PrefixBeam, BeamStep]) -> tuple[PrefixBeam, BeamStep]:
         beam, steps = state
         active = t < frames.counts
         new, step = extend_rows(beam, frames.nats[t], frames.after_skip[t])
@@ -147,9 +149,9 @@ def _remove_skipped(
 
 
 def _trace_back(
-    steps: Step, rows: Int[Array, "B K"], counts: Int[Array, "B"], blank: int
+    steps: BeamStep, rows: Int[Array, "B K"], counts: Int[Array, "B"]
 ) -> Int[Array, "T B K"]:
-    """Return the symbol that each hypothesis gained in each frame; blank if none."""
+    """Return the symbol that each hypothesis gained in each frame; -1 if none."""
 
     bound = jnp.max(counts, initial=0)
 
@@ -159,8 +161,8 @@ def _trace_back(
         gained = jnp.take_along_axis(steps.symbols[t], rows, axis=-1)
         return jnp.take_along_axis(steps.rows[t], rows, axis=-1), symbols.at[t].set(gained)
 
-    symbols = jnp.full_like(steps.symbols, blank)
-    return jax.lax.fori_loop(0, bound, back, (rows, symbols))[1]
+    symbols = jnp.full_like(steps.symbols, -1)
+    return jax.lax.fori_loop(0, bound, back, (rows, symbols))[1] if len(symbols) else symbols
 
 
 def _align_left(tokens: Int[Array, "T *B"], kept: Bool[Array, "T *B"], blank: int) -> Transcripts:

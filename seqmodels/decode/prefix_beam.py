@@ -34,7 +34,7 @@ class CtcBeamConfig(NamedTuple):
     length_bonus: float | Array = 0.0
 
 
-class Beam(NamedTuple):
+class PrefixBeam(NamedTuple):
     """K prefixes; a row without a prefix has probabilities of ``LOWEST``."""
 
     blank: Float[Array, "K"]  # log-probability of the paths that end in a blank
@@ -46,8 +46,8 @@ class Beam(NamedTuple):
     state: State  # of the scorer
 
 
-class Step(NamedTuple):
-    """The row that each prefix came from, and the symbol that it gained; the blank if none."""
+class BeamStep(NamedTuple):
+    """The row that each prefix came from, and the symbol that it gained; -1 if none."""
 
     rows: Int[Array, "*B K"]
     symbols: Int[Array, "*B K"]
@@ -77,16 +77,16 @@ class _Extensions(NamedTuple):
     gains: Float[Array, "K P"]  # the scorer's weights
 
 
-def start_beam(width: int, scorer: Scorer | None) -> Beam:
+def start_beam(width: int, scorer: Scorer | None) -> PrefixBeam:
     """Return the empty prefix, and ``width - 1`` rows without a prefix."""
     rows = _empty_rows(width, scorer.start((width,)) if scorer else ())
     return rows._replace(blank=rows.blank.at[0].set(0.0), hash=rows.hash.at[0].set(1))
 
 
-def _empty_rows(width: int, state: State) -> Beam:
+def _empty_rows(width: int, state: State) -> PrefixBeam:
     """Return rows without a prefix, whose hashes equal no parent."""
     lowest = jnp.full(width, LOWEST)
-    return Beam(
+    return PrefixBeam(
         blank=lowest,
         symbol=lowest,
         weight=jnp.zeros(width),
@@ -98,14 +98,14 @@ def _empty_rows(width: int, state: State) -> Beam:
 
 
 def extend_beam(
-    beam: Beam,
+    beam: PrefixBeam,
     nats: Float[Array, "V"],
     after_skip: Bool[Array, ""],
     *,
     config: CtcBeamConfig,
     scorer: Scorer | None,
     blank: int,
-) -> tuple[Beam, Step]:
+) -> tuple[PrefixBeam, BeamStep]:
     """Return the best prefixes after one more frame."""
     both = log_add(beam.blank, beam.symbol)
     beam = beam._replace(  # skipped frames are blanks
@@ -117,17 +117,15 @@ def extend_beam(
     gains = scorer.scores(beam.state)[:, symbols] if scorer else jnp.zeros((1, len(symbols)))
     gains = gains + jnp.asarray(config.length_bonus, jnp.float32)
     extensions = _extend(beam, both, nats, symbols, gains)
-    ranks = beam.weight[:, None] + extensions.nats + extensions.gains
-    place = jnp.argmax(symbols[None] == beam.last[:, None], axis=1)
-    listed = symbols[place] == beam.last
-    ranks = ranks.at[jnp.where(listed, stays.parent, len(both)), place].set(LOWEST, mode="drop")
-    stay_ranks = beam.weight + log_add(stays.blank, stays.symbol)
-    scores, chosen = jax.lax.top_k(jnp.concatenate([stay_ranks, ranks.reshape(-1)]), len(both))
-    alive = scores > LOWEST / 2
-    return _choose(beam, stays, extensions, chosen, alive, scorer, blank)
+    scores, chosen = jax.lax.top_k(_ranks(beam, stays, extensions), len(both))
+    new, step = _choose(beam, stays, extensions, chosen)
+    if scorer:
+        advanced = scorer.advance(new.state, jnp.maximum(step.symbols, 0))
+        new = new._replace(state=where(step.symbols >= 0, advanced, new.state))
+    return where(scores > LOWEST / 2, new, _empty_rows(len(both), new.state)), step
 
 
-def _stay(beam: Beam, both: Float[Array, "K"], nats: Float[Array, "V"], blank: int) -> _Stays:
+def _stay(beam: PrefixBeam, both: Float[Array, "K"], nats: Float[Array, "V"], blank: int) -> _Stays:
     """Return the prefixes after one more blank, or their last symbol once more or from a parent."""
     is_parent = jnp.all(beam.hash[:, None] == beam.parent[None], axis=-1)
     parent, found = jnp.argmax(is_parent, axis=0), jnp.any(is_parent, axis=0)
@@ -149,7 +147,7 @@ def _likely_symbols(nats: Float[Array, "V"], count: int, blank: int) -> Int[Arra
 
 
 def _extend(
-    beam: Beam,
+    beam: PrefixBeam,
     both: Float[Array, "K"],
     nats: Float[Array, "V"],
     symbols: Int[Array, "P"],
@@ -162,21 +160,26 @@ def _extend(
     return _Extensions(symbols, extended, jnp.broadcast_to(gains, extended.shape))
 
 
+def _ranks(beam: PrefixBeam, stays: _Stays, extensions: _Extensions) -> Float[Array, "N"]:
+    """Return the scores of K prefixes and K * P extensions, ``LOWEST`` if one is such a prefix."""
+    place = jnp.argmax(extensions.symbols[None] == beam.last[:, None], axis=1)
+    listed = extensions.symbols[place] == beam.last
+    parent = jnp.where(listed, stays.parent, len(beam.last))
+    ranks = beam.weight[:, None] + extensions.nats + extensions.gains
+    ranks = ranks.at[parent, place].set(LOWEST, mode="drop")
+    stay_ranks = beam.weight + log_add(stays.blank, stays.symbol)
+    return jnp.concatenate([stay_ranks, ranks.reshape(-1)])
+
+
 def _choose(
-    beam: Beam,
-    stays: _Stays,
-    extensions: _Extensions,
-    chosen: Int[Array, "K"],
-    alive: Bool[Array, "K"],
-    scorer: Scorer | None,
-    blank: int,
-) -> tuple[Beam, Step]:
-    """Return the chosen ones of K prefixes and K * P extensions; other rows have no prefix."""
-    (width, count), stay = extensions.nats.shape, chosen < len(alive)
+    beam: PrefixBeam, stays: _Stays, extensions: _Extensions, chosen: Int[Array, "K"]
+) -> tuple[PrefixBeam, BeamStep]:
+    """Return the chosen ones of K prefixes and K * P extensions, with their scorer's old state."""
+    (width, count), stay = extensions.nats.shape, chosen < len(beam.last)
     entry = jnp.maximum(chosen - width, 0)
     row = jnp.where(stay, chosen, entry // count)
     symbol = extensions.symbols[entry % count]
-    new = Beam(
+    new = PrefixBeam(
         blank=jnp.where(stay, stays.blank[row], LOWEST),
         symbol=jnp.where(stay, stays.symbol[row], extensions.nats.reshape(-1)[entry]),
         weight=beam.weight[row] + jnp.where(stay, 0.0, extensions.gains.reshape(-1)[entry]),
@@ -185,13 +188,10 @@ def _choose(
         last=jnp.where(stay, beam.last[row], symbol),
         state=jax.tree.map(lambda leaf: leaf[row], beam.state),
     )
-    if scorer:
-        new = new._replace(state=where(stay, new.state, scorer.advance(new.state, symbol)))
-    none = _empty_rows(width, new.state)
-    return where(alive, new, none), Step(row, jnp.where(stay, blank, symbol))
+    return new, BeamStep(row, jnp.where(stay, -1, symbol))
 
 
-def end_beam(beam: Beam, scorer: Scorer | None) -> Ranking:
+def end_beam(beam: PrefixBeam, scorer: Scorer | None) -> Ranking:
     """Rank the prefixes, with the scorer's weight of the end."""
     nats = log_add(beam.blank, beam.symbol)
     scores = nats + beam.weight + (scorer.end(beam.state) if scorer else 0.0)

@@ -170,6 +170,14 @@ def test_greedy_decoding_collapses_the_best_path():
         assert found.mask[: len(tokens), row].all()
 
 
+def test_no_frames():
+    arguments = LOGITS[:0], MASK[:0]
+    found = jax.jit(partial(ctc_beam, config=CtcBeamConfig(2)))(*arguments)
+    assert found.tokens.shape == (2, 0, B)
+    np.testing.assert_array_equal(found.scores, np.float32([[0.0] * B, [-1e30] * B]))
+    assert ctc_greedy(*arguments).tokens.shape == (0, B)
+
+
 def test_vmap_equals_the_batch():
     def one(logits, mask):
         return ctc_beam(logits[:, None], mask[:, None], CtcBeamConfig(4, skip_blank=0.4))
