@@ -79,21 +79,15 @@ class _Extensions(NamedTuple):
 
 def start_beam(width: int, scorer: Scorer | None) -> PrefixBeam:
     """Return the empty prefix, and ``width - 1`` rows without a prefix."""
-    rows = _empty_rows(width, scorer.start((width,)) if scorer else ())
-    return rows._replace(blank=rows.blank.at[0].set(0.0), hash=rows.hash.at[0].set(1))
-
-
-def _empty_rows(width: int, state: State) -> PrefixBeam:
-    """Return rows without a prefix, whose hashes equal no parent."""
     lowest = jnp.full(width, LOWEST)
     return PrefixBeam(
-        blank=lowest,
+        blank=lowest.at[0].set(0.0),
         symbol=lowest,
         weight=jnp.zeros(width),
-        hash=jnp.zeros((width, 2), jnp.uint32),
-        parent=jnp.full((width, 2), 2, jnp.uint32),
+        hash=jnp.zeros((width, 2), jnp.uint32).at[0].set(1),
+        parent=jnp.full((width, 2), 2, jnp.uint32),  # the hash of no prefix
         last=jnp.full(width, -1, jnp.int32),
-        state=state,
+        state=scorer.start((width,)) if scorer else (),
     )
 
 
@@ -117,12 +111,12 @@ def extend_beam(
     gains = scorer.scores(beam.state)[:, symbols] if scorer else jnp.zeros((1, len(symbols)))
     gains = gains + jnp.asarray(config.length_bonus, jnp.float32)
     extensions = _extend(beam, both, nats, symbols, gains)
-    scores, chosen = jax.lax.top_k(_ranks(beam, stays, extensions), len(both))
+    _, chosen = jax.lax.top_k(_ranks(beam, stays, extensions), len(both))
     new, step = _choose(beam, stays, extensions, chosen)
     if scorer:
         advanced = scorer.advance(new.state, jnp.maximum(step.symbols, 0))
         new = new._replace(state=where(step.symbols >= 0, advanced, new.state))
-    return where(scores > LOWEST / 2, new, _empty_rows(len(both), new.state)), step
+    return new, step
 
 
 def _stay(beam: PrefixBeam, both: Float[Array, "K"], nats: Float[Array, "V"], blank: int) -> _Stays:
@@ -161,12 +155,16 @@ def _extend(
 
 
 def _ranks(beam: PrefixBeam, stays: _Stays, extensions: _Extensions) -> Float[Array, "N"]:
-    """Return the scores of K prefixes and K * P extensions, ``LOWEST`` if one is such a prefix."""
+    """Return the scores of K prefixes and K * P extensions.
+
+    An extension that is one of the prefixes comes after rows without a prefix, so that it is never
+    chosen.
+    """
     place = jnp.argmax(extensions.symbols[None] == beam.last[:, None], axis=1)
     listed = extensions.symbols[place] == beam.last
     parent = jnp.where(listed, stays.parent, len(beam.last))
     ranks = beam.weight[:, None] + extensions.nats + extensions.gains
-    ranks = ranks.at[parent, place].set(LOWEST, mode="drop")
+    ranks = ranks.at[parent, place].set(2.0 * LOWEST, mode="drop")
     stay_ranks = beam.weight + log_add(stays.blank, stays.symbol)
     return jnp.concatenate([stay_ranks, ranks.reshape(-1)])
 

@@ -17,7 +17,9 @@ from seqmodels.decode.scorers import ModelAlphabet, automaton_scorer, model_scor
 T, V, WIDTH = 6, 3, 130  # more than there are texts of at most six symbols
 FRAMES = [6, 4, 0]
 B = len(FRAMES)
+# Blanks between equal symbols are likely in frame 2 of the first row, for either id of the blank.
 LOGITS = 1.5 * random_normal(T, B, V)
+LOGITS = LOGITS.at[2, 0].set(jnp.array([1.8, -1.0, 1.5])).at[jnp.array([1, 3]), 0, 1].add(2.0)
 MASK = jnp.arange(T)[:, None] < jnp.array([FRAMES])
 JUNK = jnp.where(MASK[..., None], LOGITS, jnp.nan)
 
@@ -87,8 +89,8 @@ def test_a_wide_beam_sums_all_paths_of_all_texts(blank):
     plain = search(1.0, 0.0, blank=blank)
     assert_equal(plain, partial(all_texts, blank=blank), lambda text: 0.0)
     skipping = search(0.4, 0.7, blank=blank)
-    skipped = [np.exp(log_softmax(LOGITS[:n, b])[:, blank]) > 0.4 for b, n in enumerate(FRAMES)]
-    assert 1 < sum(s.sum() for s in skipped) < sum(FRAMES) - 3
+    skipped = np.exp(log_softmax(LOGITS[:, 0])[:, blank]) > 0.4
+    assert skipped.tolist()[1:4] == [False, True, False]
     assert_equal(skipping, partial(all_texts, blank=blank, skip=0.4), lambda text: 0.7 * len(text))
 
 
