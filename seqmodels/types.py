@@ -44,12 +44,14 @@ __all__ = [
     "Cotangents",
     "Float",
     "GateOrder",
+    "GridCell",
     "Int",
     "Key",
     "Layer",
     "Linear",
     "Metrics",
     "Mixture",
+    "Neighbours",
     "Noisy",
     "Num",
     "Outputs",
@@ -101,6 +103,31 @@ class Cell(NamedTuple):
     form: "Structured | Linear | Composite | None" = None
     size: int | None = None
     gates: "GateOrder | None" = None
+
+
+class Neighbours(NamedTuple):
+    """The states of the two predecessors of a position in a grid."""
+
+    left: Carry
+    up: Carry
+
+
+class GridCell(NamedTuple):
+    """One recurrence over the rows and columns of a grid (see ``grid.py``).
+
+    init:  ``(key) -> params`` of one direction
+    start: ``(params, batch_shape) -> state``, zeros: the state outside the picture
+    step:  ``(params, neighbours, x) -> (state, y)``, one position of the grid
+    form:  as for a cell, with ``Neighbours`` in place of the carry that ``hidden`` and ``update``
+           read; the kernel multiplies what ``hidden`` returns for both of them
+    size:  number of input features, or ``None`` if any number will do
+    """
+
+    init: Callable[[PRNGKey], Params]
+    start: Callable[[Params, tuple[int, ...]], Carry]
+    step: Callable[[Params, Neighbours, Any], tuple[Carry, Any]]
+    form: "Structured | None" = None
+    size: int | None = None
 
 
 class Noisy(NamedTuple):

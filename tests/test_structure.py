@@ -19,7 +19,7 @@ LEVELS = [
     ["interop", "data", "train"],
     ["cells"],
     ["engines", "losses"],
-    ["unroll", "wrap", "wrap_io", "noise", "feedback", "decode", "distributions"],
+    ["unroll", "wrap", "wrap_io", "noise", "feedback", "grid", "decode", "distributions"],
     ["flax"],
     ["layers"],
     ["models"],

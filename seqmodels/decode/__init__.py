@@ -1,1 +1,1 @@
-"""The sampling loop, and beam search, over any step function."""
+"""The sampling loop and beam search over any step function, and over CTC's outputs."""

@@ -1,0 +1,174 @@
+"""Recurrences over the rows and columns of a grid, evaluated diagonal by diagonal.
+
+All positions (i, j) of one anti-diagonal i + j = t depend only on those of the previous one.  The
+grid is skewed, so that row i of time step t is position (i, t - i).  In this layout the left
+neighbour is the same row, and the upper neighbour the previous row, of the previous time step.  A
+grid of H x W positions is therefore a sequence of H + W - 1 steps whose batch has a further axis of
+H rows, and ``unroll`` runs it with the engines that it has, including their backward passes.
+
+The rows are the shorter side of the picture.  (H + W - 1) H positions are computed, and H (H - 1)
+of them are outside the picture: a factor of 2 for squares, and of 1.1 for lines ten times as long
+as high.  ``docs/design.md`` has the time per diagonal.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seqmodels.engines.problem import where, zeros_like
+from seqmodels.errors import UserError
+from seqmodels.types import (
+    Array,
+    Bool,
+    Carry,
+    Cell,
+    Float,
+    GridCell,
+    Key,
+    Neighbours,
+    Params,
+)
+from seqmodels.unroll import unroll
+
+# The axes of [H, W, ...] that are flipped, by where the recurrence goes.
+DIRECTIONS: dict[str, tuple[int, ...]] = {
+    "right-down": (),
+    "left-down": (1,),
+    "right-up": (0,),
+    "left-up": (0, 1),
+}
+ALL = tuple(DIRECTIONS)
+
+
+def init_grid(cell: GridCell, key: Key[Array, ""], directions: Sequence[str] = ALL) -> Params:
+    """Return parameters with a leading axis of directions."""
+    return jax.vmap(cell.init)(jax.random.split(key, len(directions)))
+
+
+def unroll_grid(
+    cell: GridCell,
+    params: Params,
+    xs: Float[Array, "H W *B D"],
+    mask: Bool[Array, "H W *B"] | None = None,
+    *,
+    directions: Sequence[str] = ALL,
+    engine: str = "auto",
+    chunk: int | None = None,
+) -> Any:
+    """Apply a cell to every position of a grid; return the outputs ``[N, H, W, *B, ...]``.
+
+        state_ij, y_ij = step(params, Neighbours(state_i(j-1), state_(i-1)j), x_ij)
+
+    The state is zero outside the grid and where the mask is False, and so are the outputs there.
+    A picture that is padded at any side therefore has the same outputs as alone, in all directions.
+
+    params: with a leading axis of N directions (``init_grid``)
+    directions: names in ``DIRECTIONS``, which say where the recurrence goes from its corner
+    engine: "fused", "scan", or "auto", which is "fused" for structured cells
+    chunk: rematerialise in chunks of this many diagonals (see ``unroll``)
+    """
+    _check_arguments(cell, params, xs, mask, directions, engine)
+    if engine == "auto":
+        engine = "scan" if cell.form is None else "fused"
+    tall = xs.shape[0] > xs.shape[1]
+    chain = _diagonal_cell(cell, tall)
+
+    def lay_out(a: Array) -> Array:
+        return jnp.stack([_skew(_turn(jnp.flip(a, DIRECTIONS[d]), tall)) for d in directions])
+
+    def restore(a: Array) -> Array:
+        grids = [_turn(_unskew(grid), tall) for grid in a]
+        return jnp.stack(
+            [jnp.flip(g, DIRECTIONS[d]) for g, d in zip(grids, directions, strict=True)]
+        )
+
+    def run(params: Params, xs: Array, inside: Array) -> Any:
+        outside = jnp.concatenate([jnp.zeros_like(inside[:1]), ~inside[:-1]])
+        wide = jnp.expand_dims(outside, range(outside.ndim, xs.ndim - 1))
+        # A reset sets the state of an outside position to zero before its neighbours read it.
+        resets = jnp.broadcast_to(wide, xs.shape[:-1])
+        return unroll(chain, params, xs, resets=resets, engine=engine, chunk=chunk)[0]
+
+    inside = jnp.ones(xs.shape[:2], bool) if mask is None else mask
+    xs = where(mask, xs, zeros_like(xs))
+    ys = jax.tree.map(restore, jax.vmap(run)(params, lay_out(xs), lay_out(inside)))
+    return ys if mask is None else jax.vmap(lambda y: where(mask, y, zeros_like(y)))(ys)
+
+
+def _diagonal_cell(cell: GridCell, tall: bool) -> Cell:
+    """Return a cell that runs along time on all rows ``[H, *B, ...]`` of the skewed grid."""
+
+    def neighbours(state: Carry) -> Neighbours:
+        previous = jax.tree.map(_shift_rows, state)
+        return Neighbours(previous, state) if tall else Neighbours(state, previous)
+
+    def step(params: Params, state: Carry, x: Any) -> tuple[Carry, Any]:
+        return cell.step(params, neighbours(state), x)
+
+    form = cell.form
+    if form is not None:
+        hidden, update = form.hidden, form.update
+        form = form._replace(
+            hidden=lambda params, state: hidden(params, neighbours(state)),
+            update=lambda params, state, u, a: update(params, neighbours(state), u, a),
+        )
+    return Cell(cell.init, cell.start, step, form=form, size=cell.size)
+
+
+def _shift_rows(state: Array) -> Array:
+    """Return the previous row in place of every row of ``[H, ...]``; the first one becomes zero."""
+    return jnp.concatenate([jnp.zeros_like(state[:1]), state[:-1]])
+
+
+def _turn(grid: Array, tall: bool) -> Array:
+    """Exchange rows and columns of a tall grid."""
+    return jnp.swapaxes(grid, 0, 1) if tall else grid
+
+
+def _skew(grid: Array) -> Array:
+    """Convert ``[H, W, ...]`` to ``[H + W - 1, H, ...]``, whose element (i + j, i) is (i, j).
+
+    With rows padded to H + W, position (i, j) is element i (H + W) + j = i (H + W - 1) + i + j in
+    flat order, which is column i + j of row i if rows have H + W - 1 elements.
+    """
+    rows, columns, *rest = grid.shape
+    steps = rows + columns - 1
+    wide = jnp.pad(grid, [(0, 0), (0, rows)] + [(0, 0)] * len(rest))
+    flat = wide.reshape(rows * (steps + 1), *rest)[: rows * steps]
+    return jnp.swapaxes(flat.reshape(rows, steps, *rest), 0, 1)
+
+
+def _unskew(skewed: Array) -> Array:
+    """Undo ``_skew``."""
+    steps, rows, *rest = skewed.shape
+    flat = jnp.swapaxes(skewed, 0, 1).reshape(rows * steps, *rest)
+    wide = jnp.pad(flat, [(0, rows)] + [(0, 0)] * len(rest))
+    return wide.reshape(rows, steps + 1, *rest)[:, : steps + 1 - rows]
+
+
+def _check_arguments(
+    cell: GridCell, params: Params, xs: Array, mask: Any, directions: Sequence[str], engine: str
+) -> None:
+    """Raise a UserError that names the first invalid argument; ``unroll`` checks the others."""
+    if not isinstance(cell, GridCell):
+        raise UserError("unroll_grid needs a GridCell, for example seqmodels.cells.md_lstm.md_lstm")
+    if xs.ndim < 3:
+        raise UserError(f"xs has shape {xs.shape}: expected [H, W, ..., features]")
+    if mask is not None and (mask.dtype != jnp.bool_ or mask.shape != xs.shape[:-1]):
+        raise UserError(
+            f"mask is {mask.dtype}{list(mask.shape)}: expected bool{list(xs.shape[:-1])}, "
+            "as xs without features"
+        )
+    unknown = [d for d in directions if d not in DIRECTIONS]
+    if unknown or not directions:
+        raise UserError(f"directions={directions}: choose from {', '.join(DIRECTIONS)}")
+    sizes = {a.shape[:1] for a in jax.tree.leaves(params)}
+    if sizes - {(len(directions),)}:
+        raise UserError(
+            f"params need a leading axis of {len(directions)} directions: use init_grid with the "
+            "same directions"
+        )
+    if engine not in ("auto", "fused", "scan"):
+        raise UserError(f"engine={engine!r} cannot run a grid: choose auto, fused, scan")
