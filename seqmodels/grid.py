@@ -11,7 +11,7 @@ of them are outside the picture: a factor of 2 for squares, and of 1.1 for lines
 as high.  ``docs/design.md`` has the time per diagonal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -29,6 +29,9 @@ from seqmodels.types import (
     Key,
     Neighbours,
     Params,
+    Pullback,
+    PyTree,
+    Structured,
 )
 from seqmodels.unroll import unroll
 
@@ -107,14 +110,42 @@ def _diagonal_cell(cell: GridCell, tall: bool) -> Cell:
     def step(params: Params, state: Carry, x: Any) -> tuple[Carry, Any]:
         return cell.step(params, neighbours(state), x)
 
-    form = cell.form
-    if form is not None:
-        hidden, update = form.hidden, form.update
-        form = form._replace(
-            hidden=lambda params, state: hidden(params, neighbours(state)),
-            update=lambda params, state, u, a: update(params, neighbours(state), u, a),
-        )
+    form = None if cell.form is None else _diagonal_form(cell.form, neighbours)
     return Cell(cell.init, cell.start, step, form=form, size=cell.size)
+
+
+def _diagonal_form(form: Structured, neighbours: Callable[[Carry], Neighbours]) -> Structured:
+    """Return the form of a grid cell as a function of the states of the whole diagonal."""
+    pullback = form.pullback
+    if pullback is not None:
+        pullback = _diagonal_pullback(pullback, neighbours)
+    return form._replace(
+        hidden=lambda params, state: form.hidden(params, neighbours(state)),
+        update=lambda params, state, u, a: form.update(params, neighbours(state), u, a),
+        pullback=pullback,
+    )
+
+
+def _diagonal_pullback(pullback: Pullback, neighbours: Callable[[Carry], Neighbours]) -> Pullback:
+    """Return the pullback of ``_diagonal_form``."""
+    keep, linearise, pull, gather = (
+        pullback.keep,
+        pullback.linearise,
+        pullback.pull,
+        pullback.gather,
+    )
+
+    def pull_diagonal(linear: PyTree, dstate: Carry, dy: Any) -> tuple[Carry, PyTree, Array]:
+        dneighbours, du, da = pull(linear, dstate, dy)
+        return jax.linear_transpose(neighbours, dstate)(dneighbours)[0], du, da
+
+    steps = jax.vmap(neighbours)
+    return Pullback(
+        lambda params, state, u, a: keep(params, neighbours(state), u, a),
+        lambda params, states, residuals: linearise(params, steps(states), residuals),
+        pull_diagonal,
+        gather and (lambda params, states, *rows: gather(params, steps(states), *rows)),
+    )
 
 
 def _shift_rows(state: Array) -> Array:

@@ -10,6 +10,7 @@ The rows of the kernel ``wh`` are those of W_l, then those of W_u.
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 from seqmodels.cells.arithmetic import (
     DType,
     at_least_float32,
+    bias_gradients,
     broadcast_rows,
     cast,
     check_dtype,
@@ -28,7 +30,16 @@ from seqmodels.cells.arithmetic import (
 from seqmodels.cells.forms import structured_step
 from seqmodels.cells.initializers import Initializer, gate_init, glorot, orthogonal
 from seqmodels.cells.lstm import LSTMCarry
-from seqmodels.types import Array, Carry, GridCell, Neighbours, Params, Structured
+from seqmodels.types import (
+    Array,
+    Cotangents,
+    Float,
+    GridCell,
+    Neighbours,
+    Params,
+    Pullback,
+    Structured,
+)
 
 GATES = 5  # of every cell in this file; the candidate g is the last
 
@@ -44,7 +55,7 @@ def md_lstm(inputs: int, hidden: int, *, forget_bias: float = 0.0, **options) ->
     exponentially along the diagonals where f_l + f_u > 1, as it is for a forget bias above zero.
     Gates are in the order i, f_l, f_u, o, g.  ``options`` are those of ``grid_cell``.
     """
-    return grid_cell(_update_graves, inputs, hidden, (0.0, forget_bias, forget_bias), **options)
+    return grid_cell(GRAVES, inputs, hidden, (0.0, forget_bias, forget_bias), **options)
 
 
 def convex_md_lstm(inputs: int, hidden: int, *, forget_bias: float = 1.0, **options) -> GridCell:
@@ -58,7 +69,7 @@ def convex_md_lstm(inputs: int, hidden: int, *, forget_bias: float = 1.0, **opti
     "Cells in multidimensional recurrent neural networks", JMLR 17(97).  As in one dimension, |c|
     grows at most linearly.  Gates are in the order i, f, k, o, g.
     """
-    return grid_cell(_update_convex, inputs, hidden, (0.0, forget_bias), **options)
+    return grid_cell(CONVEX, inputs, hidden, (0.0, forget_bias), **options)
 
 
 def leaky_lp(inputs: int, hidden: int, *, forget_bias: float = 1.0, **options) -> GridCell:
@@ -72,7 +83,7 @@ def leaky_lp(inputs: int, hidden: int, *, forget_bias: float = 1.0, **options) -
     "Cells in multidimensional recurrent neural networks", JMLR 17(97).  |c| < 1 everywhere.  Gates
     are in the order f, k, o, q, g.
     """
-    return grid_cell(_update_leaky, inputs, hidden, (forget_bias,), **options)
+    return grid_cell(LEAKY, inputs, hidden, (forget_bias,), **options)
 
 
 GRID_CELLS: dict[str, Callable[..., GridCell]] = {
@@ -83,7 +94,7 @@ GRID_CELLS: dict[str, Callable[..., GridCell]] = {
 
 
 def grid_cell(
-    update: Callable[[Params, Neighbours, Array, Array], tuple[Carry, Array]],
+    unit: "Unit",
     inputs: int,
     hidden: int,
     gate_biases: tuple[float, ...],
@@ -93,7 +104,7 @@ def grid_cell(
     dtype: DType | None = None,
     param_dtype: DType = jnp.float32,
 ) -> GridCell:
-    """Return a cell with four sigmoid gates and a candidate, in the order that ``update`` reads.
+    """Return a cell with four sigmoid gates and a candidate, in the order that ``unit`` reads.
 
     gate_biases: initial biases of the first gates; those of the others are zero
     """
@@ -118,8 +129,11 @@ def grid_cell(
         project=lambda params, x: matmul(x, params["wx"]),
         kernel=lambda params: params["wh"],
         hidden=lambda params, at: jnp.concatenate([at.left.h, at.up.h], axis=-1),
-        update=update,
+        update=lambda params, *row: _keep(unit, params, *row)[0],
         prepare=partial(_prepare, dtype=jnp.dtype(dtype or param_dtype)),
+        pullback=Pullback(
+            partial(_keep, unit), partial(_linearise, unit), partial(_pull, unit), _gather
+        ),
     )
 
     def step(params: Params, neighbours: Neighbours, x: Array) -> tuple[LSTMCarry, Array]:
@@ -136,31 +150,135 @@ def _prepare(params: Params, dtype: DType) -> Params:
     return cast(scaled, dtype, "wx", "wh")
 
 
-def _gates(params: Params, u: Array, a: Array) -> tuple[Array, ...]:
+class Slopes(NamedTuple):
+    """The derivatives of a step; dc, dp and dh are the cotangents of c, p and h.
+
+        dc = dc + dh * output     dp = dc * forget + dh * bypass
+
+    Each gate and predecessor then needs one factor.  Where ``forget`` is None, dp = dc.
+    """
+
+    z: Float[Array, "*K GH"]
+    left: Float[Array, "*K H"]
+    up: Float[Array, "*K H"]
+    output: Float[Array, "*K H"]
+    forget: Float[Array, "*K H"] | None = None
+    bypass: Float[Array, "*K H"] | None = None
+
+
+class Unit(NamedTuple):
+    """The elementwise equations of a cell, from the outputs t of the tanh and the states c_l, c_u.
+
+    result: ``(t, c_l, c_u) -> (c, h, saved)``; ``saved`` is the tanh from which h is computed
+    slopes: ``(t, c_l, c_u, saved) -> Slopes``
+    source: for each gate, which of "c", "p" and "h" its factor in ``Slopes.z`` multiplies
+    """
+
+    result: Callable[[Array, Array, Array], tuple[Array, Array, Array]]
+    slopes: Callable[[Array, Array, Array, Array], Slopes]
+    source: str
+
+
+def _result_graves(t: Array, left: Array, up: Array) -> tuple[Array, Array, Array]:
+    i, forget_left, forget_up, o, g = _gates(t)
+    c = forget_left * left + forget_up * up + i * g
+    tanh_c = jnp.tanh(c)
+    return c, o * tanh_c, tanh_c
+
+
+def _slopes_graves(t: Array, left: Array, up: Array, tanh_c: Array) -> Slopes:
+    i, forget_left, forget_up, o, g = _gates(t)
+    z = _slopes_of_gates(t, g, left, up, tanh_c, i)
+    return Slopes(z, forget_left, forget_up, o * (1.0 - tanh_c * tanh_c))
+
+
+def _result_convex(t: Array, left: Array, up: Array) -> tuple[Array, Array, Array]:
+    i, f, k, o, g = _gates(t)
+    c = f * (k * left + (1.0 - k) * up) + i * g
+    tanh_c = jnp.tanh(c)
+    return c, o * tanh_c, tanh_c
+
+
+def _slopes_convex(t: Array, left: Array, up: Array, tanh_c: Array) -> Slopes:
+    i, f, k, o, g = _gates(t)
+    z = _slopes_of_gates(t, g, k * left + (1.0 - k) * up, f * (left - up), tanh_c, i)
+    return Slopes(z, f * k, f * (1.0 - k), o * (1.0 - tanh_c * tanh_c))
+
+
+def _result_leaky(t: Array, left: Array, up: Array) -> tuple[Array, Array, Array]:
+    f, k, o, q, g = _gates(t)
+    p = k * left + (1.0 - k) * up
+    c = f * p + (1.0 - f) * g
+    h = jnp.tanh(o * c + q * p)
+    return c, h, h
+
+
+def _slopes_leaky(t: Array, left: Array, up: Array, h: Array) -> Slopes:
+    f, k, o, q, g = _gates(t)
+    p = k * left + (1.0 - k) * up
+    c = f * p + (1.0 - f) * g
+    slope = 1.0 - h * h
+    z = _slopes_of_gates(t, p - g, left - up, slope * c, slope * p, 1.0 - f)
+    return Slopes(z, k, 1.0 - k, slope * o, f, slope * q)
+
+
+GRAVES = Unit(_result_graves, _slopes_graves, "ccchc")
+CONVEX = Unit(_result_convex, _slopes_convex, "ccchc")
+LEAKY = Unit(_result_leaky, _slopes_leaky, "cphhc")
+
+
+def _gates(t: Array) -> tuple[Array, ...]:
     """Return the four sigmoid gates and the candidate."""
+    *gates, g = split_gates(t, GATES)
+    return *(tanh_to_sigmoid(gate) for gate in gates), g
+
+
+def _slopes_of_gates(t: Array, *factors: Array) -> Array:
+    """Return the derivatives by z from those by the four sigmoid gates and the candidate."""
+    *gates, g = factors
+    return (1.0 - t * t) * jnp.concatenate([*(0.5 * factor for factor in gates), g], axis=-1)
+
+
+# The step and its pullback are the same for all cells.
+
+
+class GridResiduals(NamedTuple):
+    """The values of a step that its derivatives need."""
+
+    t: Float[Array, "*B GH"]
+    saved: Float[Array, "*B H"]
+
+
+def _keep(
+    unit: Unit, params: Params, at: Neighbours, u: Array, a: Array
+) -> tuple[tuple[LSTMCarry, Array], GridResiduals]:
+    """Return the new state, the output and the residuals."""
     z = u + a
-    *gates, g = split_gates(jnp.tanh(z + broadcast_rows(params["b"], z)), GATES)
-    return *(tanh_to_sigmoid(t) for t in gates), g
+    t = jnp.tanh(z + broadcast_rows(params["b"], z))
+    c, h, saved = unit.result(t, at.left.c, at.up.c)
+    return (LSTMCarry(h, c), h.astype(params["wh"].dtype)), GridResiduals(t, saved)
 
 
-def _result(params: Params, h: Array, c: Array) -> tuple[LSTMCarry, Array]:
-    return LSTMCarry(h, c), h.astype(params["wh"].dtype)
+def _linearise(unit: Unit, params: Params, at: Neighbours, residuals: GridResiduals) -> Slopes:
+    """Return the derivatives of many steps, without a recurrence."""
+    return unit.slopes(residuals.t, at.left.c, at.up.c, residuals.saved)
 
 
-def _update_graves(params: Params, at: Neighbours, u: Array, a: Array) -> tuple[LSTMCarry, Array]:
-    i, forget_left, forget_up, o, g = _gates(params, u, a)
-    c = forget_left * at.left.c + forget_up * at.up.c + i * g
-    return _result(params, o * jnp.tanh(c), c)
+def _pull(
+    unit: Unit, slopes: Slopes, state: LSTMCarry, y: Array
+) -> tuple[Neighbours, Array, Array]:
+    """Return the cotangents of (neighbours, u, a) from those of (state, y)."""
+    h = state.h + y.astype(state.h.dtype)
+    c = state.c + h * slopes.output
+    p = c
+    if slopes.forget is not None and slopes.bypass is not None:
+        p = c * slopes.forget + h * slopes.bypass
+    z = slopes.z * jnp.concatenate([{"c": c, "p": p, "h": h}[s] for s in unit.source], axis=-1)
+    nothing = jnp.zeros_like(h)
+    left, up = LSTMCarry(nothing, p * slopes.left), LSTMCarry(nothing, p * slopes.up)
+    return Neighbours(left, up), z, z
 
 
-def _update_convex(params: Params, at: Neighbours, u: Array, a: Array) -> tuple[LSTMCarry, Array]:
-    i, f, k, o, g = _gates(params, u, a)
-    c = f * (k * at.left.c + (1.0 - k) * at.up.c) + i * g
-    return _result(params, o * jnp.tanh(c), c)
-
-
-def _update_leaky(params: Params, at: Neighbours, u: Array, a: Array) -> tuple[LSTMCarry, Array]:
-    f, k, o, q, g = _gates(params, u, a)
-    previous = k * at.left.c + (1.0 - k) * at.up.c
-    c = f * previous + (1.0 - f) * g
-    return _result(params, jnp.tanh(o * c + q * previous), c)
+def _gather(params: Params, at: Neighbours, residuals: GridResiduals, d: Cotangents) -> Params:
+    """Return the gradient of the bias."""
+    return bias_gradients(params, b=d.a)
