@@ -6,7 +6,7 @@ A file of results has these keys:
 - ``commands``: for each section, the commands that measured it.
 - ``notes``: free text about the file.  Optional.
 - ``grid``, ``systems``, ``roofline``, ``startup``, ``long_sequences``, ``sweep``,
-  ``chunk_memory``, ``ctc``: sections of rows.
+  ``chunk_memory``, ``ctc``, ``diagonals``: sections of rows.
 - ``summary``: means over sizes whose rows were not saved; see ``tables.summary``.
 """
 

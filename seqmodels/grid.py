@@ -12,7 +12,7 @@ as high.  ``docs/design.md`` has the time per diagonal.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,29 +75,42 @@ def unroll_grid(
     _check_arguments(cell, params, xs, mask, directions, engine)
     if engine == "auto":
         engine = "scan" if cell.form is None else "fused"
-    tall = xs.shape[0] > xs.shape[1]
-    chain = _diagonal_cell(cell, tall)
-
-    def lay_out(a: Array) -> Array:
-        return jnp.stack([_skew(_turn(jnp.flip(a, DIRECTIONS[d]), tall)) for d in directions])
-
-    def restore(a: Array) -> Array:
-        grids = [_turn(_unskew(grid), tall) for grid in a]
-        return jnp.stack(
-            [jnp.flip(g, DIRECTIONS[d]) for g, d in zip(grids, directions, strict=True)]
-        )
+    layout = _Layout(tuple(directions), tall=xs.shape[0] > xs.shape[1])
+    chain = _diagonal_cell(cell, layout.tall)
 
     def run(params: Params, xs: Array, inside: Array) -> Any:
+        # A reset sets the state of an outside position to zero before its neighbours read it.
         outside = jnp.concatenate([jnp.zeros_like(inside[:1]), ~inside[:-1]])
         wide = jnp.expand_dims(outside, range(outside.ndim, xs.ndim - 1))
-        # A reset sets the state of an outside position to zero before its neighbours read it.
         resets = jnp.broadcast_to(wide, xs.shape[:-1])
         return unroll(chain, params, xs, resets=resets, engine=engine, chunk=chunk)[0]
 
     inside = jnp.ones(xs.shape[:2], bool) if mask is None else mask
     xs = where(mask, xs, zeros_like(xs))
-    ys = jax.tree.map(restore, jax.vmap(run)(params, lay_out(xs), lay_out(inside)))
+    ys = jax.vmap(run)(params, layout.skew(xs), layout.skew(inside))
+    ys = jax.tree.map(layout.unskew, ys)
     return ys if mask is None else jax.vmap(lambda y: where(mask, y, zeros_like(y)))(ys)
+
+
+class _Layout(NamedTuple):
+    """The flips of the directions, and whether the columns of the grid are its diagonals' rows."""
+
+    directions: tuple[str, ...]
+    tall: bool
+
+    def skew(self, grid: Array) -> Array:
+        """Convert ``[H, W, ...]`` to the diagonals of every direction, ``[N, T, H, ...]``."""
+        flipped = [jnp.flip(grid, DIRECTIONS[d]) for d in self.directions]
+        return jnp.stack([_skew(self._turn(grid)) for grid in flipped])
+
+    def unskew(self, diagonals: Array) -> Array:
+        """Convert ``[N, T, H, ...]`` to one grid per direction, ``[N, H, W, ...]``."""
+        grids = [self._turn(_unskew(one)) for one in diagonals]
+        flips = zip(grids, self.directions, strict=True)
+        return jnp.stack([jnp.flip(grid, DIRECTIONS[d]) for grid, d in flips])
+
+    def _turn(self, grid: Array) -> Array:
+        return jnp.swapaxes(grid, 0, 1) if self.tall else grid
 
 
 def _diagonal_cell(cell: GridCell, tall: bool) -> Cell:
@@ -153,11 +166,6 @@ def _shift_rows(state: Array) -> Array:
     return jnp.concatenate([jnp.zeros_like(state[:1]), state[:-1]])
 
 
-def _turn(grid: Array, tall: bool) -> Array:
-    """Exchange rows and columns of a tall grid."""
-    return jnp.swapaxes(grid, 0, 1) if tall else grid
-
-
 def _skew(grid: Array) -> Array:
     """Convert ``[H, W, ...]`` to ``[H + W - 1, H, ...]``, whose element (i + j, i) is (i, j).
 
@@ -180,7 +188,7 @@ def _unskew(skewed: Array) -> Array:
 
 
 def _check_arguments(
-    cell: GridCell, params: Params, xs: Array, mask: Any, directions: Sequence[str], engine: str
+    cell: Any, params: Params, xs: Array, mask: Any, directions: Sequence[str], engine: str
 ) -> None:
     """Raise a UserError that names the first invalid argument; ``unroll`` checks the others."""
     if not isinstance(cell, GridCell):

@@ -110,36 +110,42 @@ def grid_cell(
     """
     param_dtype = check_dtype(param_dtype)
 
+    biases = (*gate_biases, *(0.0,) * (GATES - len(gate_biases)))
+
     def init(key: jax.Array) -> Params:
         key_x, key_l, key_u = jax.random.split(key, 3)
-        draw = lambda key: gate_init(recurrent_init, key, hidden, hidden, GATES, param_dtype)  # noqa: E731
-        biases = jnp.zeros((GATES,), param_dtype)
-        biases = biases.at[: len(gate_biases)].set(jnp.asarray(gate_biases, param_dtype))
+        recurrent = [
+            gate_init(recurrent_init, k, hidden, hidden, GATES, param_dtype) for k in (key_l, key_u)
+        ]
         return {
             "wx": gate_init(kernel_init, key_x, inputs, hidden, GATES, param_dtype),
-            "wh": jnp.concatenate([draw(key_l), draw(key_u)]),
-            "b": jnp.repeat(biases, hidden),
+            "wh": jnp.concatenate(recurrent),
+            "b": jnp.repeat(jnp.asarray(biases, param_dtype), hidden),
         }
 
     def start(params: Params, batch_shape: tuple[int, ...]) -> LSTMCarry:
         zeros = jnp.zeros((*batch_shape, hidden), at_least_float32(param_dtype))
         return LSTMCarry(zeros, zeros)
 
-    form = Structured(
+    def step(params: Params, neighbours: Neighbours, x: Array) -> tuple[LSTMCarry, Array]:
+        return structured_step(form, form.prepare(params), neighbours, x)
+
+    form = _form(unit, jnp.dtype(dtype or param_dtype))
+    return GridCell(init, start, step, form, inputs)
+
+
+def _form(unit: "Unit", dtype: DType) -> Structured:
+    """Return the structured form of a cell, with its pullback."""
+    return Structured(
         project=lambda params, x: matmul(x, params["wx"]),
         kernel=lambda params: params["wh"],
         hidden=lambda params, at: jnp.concatenate([at.left.h, at.up.h], axis=-1),
         update=lambda params, *row: _keep(unit, params, *row)[0],
-        prepare=partial(_prepare, dtype=jnp.dtype(dtype or param_dtype)),
+        prepare=partial(_prepare, dtype=dtype),
         pullback=Pullback(
             partial(_keep, unit), partial(_linearise, unit), partial(_pull, unit), _gather
         ),
     )
-
-    def step(params: Params, neighbours: Neighbours, x: Array) -> tuple[LSTMCarry, Array]:
-        return structured_step(form, form.prepare(params), neighbours, x)
-
-    return GridCell(init, start, step, form, inputs)
 
 
 def _prepare(params: Params, dtype: DType) -> Params:

@@ -60,16 +60,14 @@ def grid_encoder(
         y_t = sum_i x_it                  after the last level
 
     A picture of W columns becomes ceil(W / w) time steps, where w is the product of the blocks'
-    widths, level by level.  ``dropout`` acts on the outputs of every recurrence, as in Pham et al.
-    (2014), "Dropout improves recurrent neural networks for handwriting recognition"; it needs a key.
+    widths, level by level.  With a key, ``dropout`` acts on the outputs of every recurrence, as in
+    Pham et al. (2014), "Dropout improves recurrent neural networks for handwriting recognition".
     """
     if not levels:
         raise UserError("grid_encoder needs at least one level")
     widths = [inputs] + [level.hidden * len(directions) for level in levels]
-    parts = [
-        _level(level, width, cell, directions)
-        for level, width in zip(levels, widths[:-1], strict=True)
-    ]
+    sizes = zip(levels, widths[:-1], strict=True)
+    parts = [_level(level, width, cell, directions) for level, width in sizes]
 
     def init(key: jax.Array) -> Params:
         keys = jax.random.split(key, len(parts))
