@@ -3,12 +3,13 @@
 All positions (i, j) of one anti-diagonal i + j = t depend only on those of the previous one.  The
 grid is skewed, so that row i of time step t is position (i, t - i).  In this layout the left
 neighbour is the same row, and the upper neighbour the previous row, of the previous time step.  A
-grid of H x W positions is therefore a sequence of H + W - 1 steps whose batch has a further axis of
-H rows, and ``unroll`` runs it with the engines that it has, including their backward passes.
+grid of H x W positions is therefore a sequence of H + W - 1 steps whose batch has one more axis, of
+H rows.  ``unroll`` runs it, and the engine ``fused`` provides the backward pass.
 
-The rows are the shorter side of the picture.  (H + W - 1) H positions are computed, and H (H - 1)
-of them are outside the picture: a factor of 2 for squares, and of 1.1 for lines ten times as long
-as high.  ``docs/design.md`` has the time per diagonal.
+The shorter side of the picture becomes the rows.  H (H - 1) of the H (H + W - 1) positions computed
+are outside the picture: half of them for a square, a tenth for a line ten times as long as high.
+The directions are one batch, which a CPU runs one after another (``engines/members.py``).
+``docs/design.md`` has the time per diagonal.
 """
 
 from collections.abc import Callable, Sequence
