@@ -123,4 +123,4 @@ def test_saved_results_have_commands_of_this_repository(path):
             assert (python, flag) == ("python", "-m")
             assert find_spec(module) is not None
     assert path.read_text() == format_results(content)
-    assert list(markdown(content)) or sections <= {"sweep", "chunk_memory", "ctc"}
+    assert list(markdown(content)) or sections <= {"sweep", "chunk_memory", "ctc", "diagonals"}

@@ -46,7 +46,7 @@ def strongest(baselines: Sequence[Baseline], metric: Metric, split: str) -> Base
     return min(scores, key=lambda score: metric.signed(score.value), default=None)
 
 
-class Unit(NamedTuple):
+class ThroughputUnit(NamedTuple):
     """What throughput counts, and how many of them a training step has on average."""
 
     name: str
@@ -72,11 +72,11 @@ class Data(NamedTuple):
     baselines: Sequence[Baseline] = ()
 
     @property
-    def step_unit(self) -> Unit:
+    def step_unit(self) -> ThroughputUnit:
         """The unit of throughput, in which an epoch has the size of the training split."""
         if "train" not in self.sizes:
-            return Unit("steps", 1.0)
-        return Unit(self.unit, self.sizes["train"] / self.train.steps_per_epoch)
+            return ThroughputUnit("steps", 1.0)
+        return ThroughputUnit(self.unit, self.sizes["train"] / self.train.steps_per_epoch)
 
 
 @dataclass(frozen=True)

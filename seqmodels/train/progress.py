@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seqmodels.train.config import Metric
-from seqmodels.train.experiment import Unit
+from seqmodels.train.experiment import ThroughputUnit
 from seqmodels.train.records import Record
 
 LINE_EVERY = 10.0  # seconds between plain lines
@@ -16,7 +16,12 @@ class ProgressReport:
     """Log for ``fit``: loss, headline metric, throughput, gradient norm; compile time apart."""
 
     def __init__(
-        self, steps: int, metric: Metric, unit: Unit, start: int = 0, console: Console | None = None
+        self,
+        steps: int,
+        metric: Metric,
+        unit: ThroughputUnit,
+        start: int = 0,
+        console: Console | None = None,
     ):
         self.console = console or Console()
         self.metric, self.unit, self.steps = metric.name, unit, steps
@@ -80,7 +85,9 @@ class ProgressReport:
 class SweepReport(ProgressReport):
     """Log for ``sweep``: progress of all members together, and the best one."""
 
-    def __init__(self, steps: int, members: int, metric: Metric, unit: Unit, console=None):
+    def __init__(
+        self, steps: int, members: int, metric: Metric, unit: ThroughputUnit, console=None
+    ):
         super().__init__(steps * members, metric, unit, console=console)
         self.each, self.signed = steps, metric.signed
         self.done: dict[int, int] = {}

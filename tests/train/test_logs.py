@@ -12,7 +12,7 @@ from rich.console import Console
 from seqmodels.data.batching import Batches
 from seqmodels.errors import UserError
 from seqmodels.train.config import Metric
-from seqmodels.train.experiment import BaselineScore, Data, Unit
+from seqmodels.train.experiment import BaselineScore, Data, ThroughputUnit
 from seqmodels.train.logs import draw_curves, tensorboard
 from seqmodels.train.progress import ProgressReport
 from seqmodels.train.records import ChunkSpan, add_totals, means, train_record
@@ -32,7 +32,9 @@ def record(step, **changes):
 
 def make_report(terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=150)
-    return ProgressReport(100, Metric("bits"), Unit("characters", 100.0), console=console), console
+    return ProgressReport(
+        100, Metric("bits"), ThroughputUnit("characters", 100.0), console=console
+    ), console
 
 
 def test_plain_lines_without_a_terminal():
@@ -99,10 +101,10 @@ def test_a_chunk_is_recorded_with_means_and_speed():
 def test_throughput_has_the_unit_of_the_data_whatever_the_metrics_count():
     batches = Batches(lambda step, part: (), steps_per_epoch=10)
     data = Data(batches, None, None, "balls", {"train": 640}, "balls", {})
-    assert data.step_unit == Unit("balls", 64.0)
+    assert data.step_unit == ThroughputUnit("balls", 64.0)
     report = ProgressReport(100, Metric("bits"), data.step_unit)
     assert "768 balls/s" in report.describe(record(10, steps_per_second=12.0))
-    assert data._replace(sizes={}).step_unit == Unit("steps", 1.0)
+    assert data._replace(sizes={}).step_unit == ThroughputUnit("steps", 1.0)
     assert "clipped 25%" in report.describe(record(10, clipped=0.25))
 
 
