@@ -122,6 +122,7 @@ def test_teacher_forcing_equals_unrolling_the_inner_cell():
     assert_close(*both(PARAMS))
 
 
+@pytest.mark.exhaustive
 def test_gradients_flow_through_means_and_are_those_of_a_loop():
     steps = (TIME < 2) | (TIME == 4)
     given = jnp.asarray(np.broadcast_to(steps, (T, B)))
@@ -174,6 +175,7 @@ def test_chunks_reverse_resets_and_vmap_agree_with_the_plain_call():
 CUTS = (slice(0, 3), slice(3, T))
 
 
+@pytest.mark.exhaustive
 def test_noise_of_the_inner_cell_is_that_of_unroll():
     inner = dropout(CELLS["gru"](D, D), outputs=0.5, locked=False)
     cell = feedback(inner, lambda v: v, lambda key, y: y)

@@ -82,7 +82,12 @@ def draw(cell, directions=tuple(DIRECTIONS), seed=0):
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("md_lstm", (3, 4)), ("md_lstm", (4, 2)), ("convex_md_lstm", (3, 2)), ("leaky_lp", (2, 3))],
+    [
+        ("md_lstm", (3, 4)),
+        pytest.param("md_lstm", (4, 2), marks=pytest.mark.exhaustive),
+        pytest.param("convex_md_lstm", (3, 2), marks=pytest.mark.exhaustive),
+        ("leaky_lp", (2, 3)),
+    ],
 )
 def test_outputs_equal_a_double_loop_and_gradients_those_of_the_scan(name, shape):
     xs, mask = example(shape)
@@ -107,6 +112,7 @@ def test_outputs_equal_a_double_loop_and_gradients_those_of_the_scan(name, shape
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12), ours, reference)
 
 
+@pytest.mark.exhaustive
 def test_gradients_equal_finite_differences_in_chunks_of_diagonals():
     xs, _ = example((2, 3))
     with jax.enable_x64(True):
@@ -161,6 +167,7 @@ def test_one_row_is_an_lstm_in_both_directions():
     np.testing.assert_allclose(*both(xs), atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_population_equals_its_members():
     cell, chosen = leaky_lp(D, S), ("right-up", "left-down")
     members = [draw(cell, chosen, seed) for seed in range(2)]
@@ -179,6 +186,7 @@ def test_a_population_equals_its_members():
         )
 
 
+@pytest.mark.exhaustive
 def test_bfloat16_outputs_are_near_those_of_single_precision():
     xs, _ = example((3, 4))
     params = draw(md_lstm(D, S))

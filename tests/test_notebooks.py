@@ -9,8 +9,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# The others run with make test-all.
-REPRESENTATIVES = ("write_your_own_cell", "write_your_own_experiment")
+REPRESENTATIVE = "write_your_own_experiment"  # the others run with make test-all
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -18,7 +17,7 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 def case(path: Path):
-    marks = [] if path.stem in REPRESENTATIVES else [pytest.mark.exhaustive]
+    marks = [] if path.stem == REPRESENTATIVE else [pytest.mark.exhaustive]
     return pytest.param(path, id=path.stem, marks=marks)
 
 

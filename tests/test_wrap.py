@@ -140,7 +140,7 @@ def pair(params, y):
     [
         ("gru", "fused"),
         pytest.param("gru", "scan", marks=pytest.mark.exhaustive),
-        ("min_gru", "associative"),
+        pytest.param("min_gru", "associative", marks=pytest.mark.exhaustive),
         pytest.param("gru_before", "scan", marks=pytest.mark.exhaustive),
         ("stack", "auto"),
         ("bidirectional", "auto"),
@@ -201,6 +201,7 @@ def test_a_head_combines_with_other_wraps():
     np.testing.assert_allclose(ys, flipped[::-1], atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_noisy_head_steps_as_it_unrolls():
     inner = dropout(CELLS["gru"](D, 5), outputs=0.3, locked=False)
     cell = readout(inner, mlp([5, 6, 3], dropout=0.5), noisy=True)

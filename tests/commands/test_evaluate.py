@@ -21,7 +21,8 @@ def test_vectors_are_printed_as_a_table_and_stored_as_lists(capsys):
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     best = min((r for r in records if r["split"] == "dev"), key=lambda record: record["rmse"])
     step, value = best["step"], best["rmse"]
-    assert f"step {step}: dev rmse {value:.4f}\n" in out
+    scored = "  ".join(f"{name} {best[name]:.4f}" for name in ("median", "first"))
+    assert f"step {step}: dev rmse {value:.4f}  {scored}\n" in out
     assert f"best        dev rmse {value:.4f} at step {step}; baseline 0.7500 (zero)\n" in out
 
     assert status(toy, ["evaluate", str(run)]) == 0

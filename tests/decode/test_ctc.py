@@ -180,6 +180,7 @@ def test_no_frames():
     assert ctc_greedy(*arguments).tokens.shape == (0, B)
 
 
+@pytest.mark.exhaustive
 def test_vmap_equals_the_batch():
     def one(logits, mask):
         return ctc_beam(logits[:, None], mask[:, None], CtcBeamConfig(4, skip_blank=0.4))

@@ -50,6 +50,7 @@ def test_a_smaller_picture_in_a_batch_is_encoded_as_alone(results):
     assert not np.allclose(ys, results["dropped"])
 
 
+@pytest.mark.exhaustive
 def test_levels_are_blocks_tanh_recurrence_and_the_sum_of_rows(results):
     first, second = results["params"]
     kernel, bias = (np.asarray(second["feed"][name]) for name in ("kernel", "bias"))

@@ -74,6 +74,7 @@ def test_language_models_carry_the_memory_of_each_member():
     np.testing.assert_allclose(memory[1], carry, rtol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_translators():
     model = encoder_decoder(CELLS["gru"](3, 4), CELLS["gru"](3, 4), 3, (V, V))
     source, target = (RANDOM.integers(0, V, (T, B)).astype(np.int32) for _ in range(2))

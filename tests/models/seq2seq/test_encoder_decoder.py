@@ -215,7 +215,10 @@ def test_scheduled_sampling_gives_all_but_this_fraction_of_the_inputs():
     assert not choose_given(KEY, inputs, 1.0).given[1:].any()
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.exhaustive] * (n != "attention")) for n in OPTIONS],
+)
 def test_rate_zero_is_teacher_forcing_with_the_same_noise(name):
     noisy = build(rates={"dropout": 0.3}, word_dropout=0.3, **OPTIONS[name])
     source, target = batch().fields.values()
