@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from seqmodels.data.ragged import Ragged, ragged
+from seqmodels.data.augmentation import Augmentation
+from seqmodels.data.batching import Batch
+from seqmodels.data.ragged import Ragged, pad, ragged
 from seqmodels.data.splits import Fractions, Splits, hash_split
 from seqmodels.data.strokes.strokes import Ink
 from seqmodels.data.text.vocabulary import UNKNOWN, Vocabulary
@@ -77,3 +79,22 @@ def line_fields(
     """
     labels = [alphabet.encode(sample.text) for sample in samples]
     return {"x": inputs(samples), "label": ragged(labels)}
+
+
+def rebuild_inputs(
+    rebuild: Callable[[Int[np.ndarray, "rows"], np.random.Generator, int], Ragged],
+) -> Augmentation:
+    """Return an augmentation that replaces the inputs ``x`` of each example by new ones.
+
+    rebuild: ``(rows, random, length) -> inputs`` of these training examples, of which no more steps
+             than ``length`` are used
+    """
+
+    def augment(batch: Batch, random: np.random.Generator) -> Batch:
+        exists = batch.rows >= 0
+        length = len(batch.fields["x"].mask)
+        inputs = rebuild(batch.rows[exists], random, length)
+        order = np.where(exists, np.cumsum(exists) - 1, -1)
+        return batch._replace(fields=batch.fields | {"x": pad(inputs, order, length)})
+
+    return augment

@@ -29,7 +29,7 @@ from seqmodels.errors import UserError
 
 FEATURES = ("right", "up", "ahead", "left", "height", "jump_x", "jump_y", "begins", "ends")
 FEATURES += ("above", "below")
-STEP = 1 / 6
+STEP = 1 / 8
 NEAR = 0.5
 LONGEST_JUMP = 3.0
 

@@ -67,6 +67,13 @@ def join(inks: Sequence[Ink]) -> InkSet:
     return InkSet(Ink(np.concatenate(points), np.concatenate(lifts)), offsets)
 
 
+def split_items(inks: InkSet) -> list[Ink]:
+    """Return the items of concatenated ink."""
+    bounds = inks.offsets[1:-1]
+    parts = np.split(inks.ink.points, bounds), np.split(inks.ink.lifts, bounds)
+    return [Ink(*part) for part in zip(*parts, strict=True)]
+
+
 def moves(ink: Ink) -> Float[np.ndarray, "N 2"]:
     """Return the move that leads to each point; it is zero at the first point."""
     return np.diff(ink.points, axis=0, prepend=ink.points[:1])
