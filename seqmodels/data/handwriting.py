@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from seqmodels.data.augmentation import Augmentation
 from seqmodels.data.batching import Batch
-from seqmodels.data.ragged import Ragged, pad, ragged
+from seqmodels.data.ragged import Padded, Ragged, pad, ragged
 from seqmodels.data.splits import Fractions, Splits, hash_split
 from seqmodels.data.strokes.strokes import Ink
 from seqmodels.data.text.vocabulary import UNKNOWN, Vocabulary
@@ -92,7 +92,9 @@ def rebuild_inputs(
 
     def augment(batch: Batch, random: np.random.Generator) -> Batch:
         exists = batch.rows >= 0
-        length = len(batch.fields["x"].mask)
+        x = batch.fields["x"]
+        assert isinstance(x, Padded)
+        length = len(x.mask)
         inputs = rebuild(batch.rows[exists], random, length)
         order = np.where(exists, np.cumsum(exists) - 1, -1)
         return batch._replace(fields=batch.fields | {"x": pad(inputs, order, length)})

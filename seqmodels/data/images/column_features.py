@@ -7,7 +7,7 @@ HMM-based cursive handwriting recognition system", with features relative to the
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from seqmodels.data.handwriting import Sample
 from seqmodels.data.images.line_image import image_of, scale_to_height
@@ -79,7 +79,7 @@ def column_features(
     )
 
 
-def _hold(values: Float[np.ndarray, "W"], valid: np.ndarray) -> Float[np.ndarray, "W"]:
+def _hold(values: Float[np.ndarray, "W"], valid: Bool[np.ndarray, "W"]) -> Float[np.ndarray, "W"]:
     """Interpolate where values are not valid; without valid values, return 0.5."""
     if not valid.any():
         return np.full(len(values), 0.5)

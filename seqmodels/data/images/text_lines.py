@@ -17,7 +17,7 @@ from pathlib import Path
 
 from seqmodels.data.handwriting import FRACTIONS, Sample, split_by_writer
 from seqmodels.data.images.line_image import read_line_image
-from seqmodels.data.splits import Splits, hash_split
+from seqmodels.data.splits import Fractions, Splits, hash_split
 from seqmodels.errors import UserError
 
 IAM_LINES = Path("ascii", "lines.txt")
@@ -83,7 +83,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     return lines
 
 
-def _split_by_name(samples: list[Sample], fractions=FRACTIONS) -> Splits:
+def _split_by_name(samples: list[Sample], fractions: Fractions = FRACTIONS) -> Splits:
     rows = hash_split((sample.name for sample in samples), fractions)
     return Splits(*([samples[row] for row in part] for part in rows))
 

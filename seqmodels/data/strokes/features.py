@@ -27,8 +27,10 @@ from seqmodels.data.strokes.normalization import normalize
 from seqmodels.data.strokes.strokes import Ink, InkSet, after_lift, join, moves
 from seqmodels.errors import UserError
 
-FEATURES = ("right", "up", "ahead", "left", "height", "jump_x", "jump_y", "begins", "ends")
-FEATURES += ("above", "below")
+FEATURES = (
+    *("right", "up", "ahead", "left", "height"),
+    *("jump_x", "jump_y", "begins", "ends", "above", "below"),
+)
 STEP = 1 / 8
 NEAR = 0.5
 LONGEST_JUMP = 3.0
