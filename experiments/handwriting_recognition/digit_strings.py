@@ -81,7 +81,7 @@ def compose_strings(
 
 
 def compose_line(
-    digits: Sequence[Float[np.ndarray, "h w"]], random: np.random.Generator, style: StringStyle
+    digits: Sequence[np.ndarray], random: np.random.Generator, style: StringStyle
 ) -> Float[np.ndarray, "H W"]:
     """Return one line of digits from left to right."""
     height, size = style.height, random.uniform(*style.size)

@@ -27,6 +27,7 @@ FONTS = ("futural", "rowmans", "cursive", "scripts")  # one line per stroke of a
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORD = re.compile(r"(?<![\w.'-])[A-Za-z][a-z]{1,9}(?![\w.'(-])")
 COMMON = 2000  # number of words
+RARE = 20  # words with a letter that occurs in fewer words are left out
 CAP_HEIGHT = 21.0  # height of a capital letter in the units of the fonts
 TOUCH = 1.5  # distance at which strokes are joined
 
@@ -93,8 +94,9 @@ def common_words() -> tuple[str, ...]:
     for document in python_sources():
         for comment in re.findall(r"#(.*)", document.text):
             counts.update(WORD.findall(comment))
-    words = sorted(counts, key=lambda word: (-counts[word], word))
-    return tuple(words[:COMMON])
+    words = sorted(counts, key=lambda word: (-counts[word], word))[:COMMON]
+    letters = Counter(letter for word in words for letter in set(word))
+    return tuple(word for word in words if min(letters[letter] for letter in word) >= RARE)
 
 
 def split_words_by_hash(words: tuple[str, ...]) -> Splits:
@@ -149,7 +151,7 @@ def join_touching(strokes: list[np.ndarray]) -> list[np.ndarray]:
 
 
 @cache
-def load_font(name: str) -> dict[str, tuple[float, list[Float[np.ndarray, "N 2"]]]]:
+def load_font(name: str) -> dict[str, tuple[float, list[Float[np.ndarray, "_ 2"]]]]:
     """Return the width and the strokes of each letter; y points upward from the base line."""
     font = HersheyFonts()
     font.load_default_font(name)

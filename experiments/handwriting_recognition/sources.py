@@ -25,8 +25,11 @@ from seqmodels.errors import UserError
 JSON = (".json", ".jsonl")
 
 
-def read_source(path: str | Path) -> Splits:
-    """Return the train, dev and test lines of a file or folder."""
+def read_source(path: str | Path, strings: int = 20_000) -> Splits:
+    """Return the train, dev and test lines of a file or folder.
+
+    strings: number of training strings to compose of MNIST's digits
+    """
     path = Path(path).expanduser()
     if not path.exists():
         raise UserError(f"--data {path}: there is no such file or folder")
@@ -37,7 +40,7 @@ def read_source(path: str | Path) -> Splits:
     if path.suffix in JSON:
         return read_json_strokes(path)
     if any(path.glob("train-images-idx3-ubyte*")):
-        return mnist_strings(path)
+        return mnist_strings(path, strings)
     return read_text_lines(path)
 
 

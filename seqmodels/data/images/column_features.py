@@ -16,6 +16,7 @@ from seqmodels.data.ragged import Ragged, ragged
 FEATURES = ("density", "center", "spread", "top", "bottom", "transitions", "between")
 HEIGHT = 32
 BLACK = 0.5
+FAINT = 0.1  # less is noise
 
 
 def column_steps(height: int = HEIGHT, bands: int = 8) -> Callable[[Sequence[Sample]], Ragged]:
@@ -54,29 +55,32 @@ def column_features(
 
     Columns without ink have the positions of their nearest neighbors with ink.
     """
-    height, width = image.shape
+    shape = _shape_features(np.where(image > FAINT, image, 0))
+    changes = np.gradient(shape, axis=0) if len(shape) > 1 else np.zeros_like(shape)
+    parts = [shape, changes]
+    if bands:
+        rows = np.array_split(image, min(bands, len(image)))
+        parts.append(np.stack([band.mean(axis=0) for band in rows], axis=1))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _shape_features(image: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "W features"]:
+    height = len(image)
     y = (height - 0.5 - np.arange(height)) / height
     mass = image.sum(axis=0)
     black = image >= BLACK
-    has_black = black.any(axis=0)
+    count = black.sum(axis=0)
     share = image / np.where(mass > 0, mass, 1)
     center = y @ share
     spread = np.sqrt(np.maximum((y**2) @ share - center**2, 0))
     top = y[black.argmax(axis=0)]
     bottom = y[height - 1 - black[::-1].argmax(axis=0)]
-    count = black.sum(axis=0)
     transitions = (np.diff(black.astype(int), axis=0, prepend=0) > 0).sum(axis=0)
     between = count / np.maximum(np.rint((top - bottom) * height) + 1, 1)
-    held = [_hold(center, mass > 0), _hold(spread, mass > 0)]
-    held += [_hold(top, has_black), _hold(bottom, has_black)]
-    features = np.stack([mass / height, *held, transitions, between * has_black], axis=1)
-    changes = np.gradient(features, axis=0) if width > 1 else np.zeros_like(features)
-    parts = (
-        [band.mean(axis=0) for band in np.array_split(image, min(bands, height))] if bands else []
-    )
-    return np.concatenate([features, changes, *(part[:, None] for part in parts)], axis=1).astype(
-        np.float32
-    )
+    has_ink, has_black = (np.asarray(total > 0) for total in (mass, count))
+    positions = [_hold(center, has_ink), _hold(spread, has_ink)]
+    positions += [_hold(top, has_black), _hold(bottom, has_black)]
+    return np.stack([mass / height, *positions, transitions, between], axis=1)
 
 
 def _hold(values: Float[np.ndarray, "W"], valid: Bool[np.ndarray, "W"]) -> Float[np.ndarray, "W"]:

@@ -37,7 +37,7 @@ class LineDistortion:
 
 
 def line_augmentation(
-    images: Sequence[Float[np.ndarray, "H W"]],
+    images: Sequence[np.ndarray],
     columns: Columns = np.transpose,
     distortion: LineDistortion | None = None,
 ) -> Augmentation:
@@ -60,7 +60,7 @@ def distort_image(
     distortion: LineDistortion,
     random: np.random.Generator,
     longest: int,
-) -> Float[np.ndarray, "H W"]:
+) -> Float[np.ndarray, "H columns"]:
     """Return the image after random changes, with its height and at most ``longest`` columns."""
     image = _transform(image, distortion, random, longest)
     image = _change_thickness(image, distortion.thickness, random)
@@ -74,7 +74,7 @@ def _transform(
     distortion: LineDistortion,
     random: np.random.Generator,
     longest: int,
-) -> Float[np.ndarray, "H W"]:
+) -> Float[np.ndarray, "H columns"]:
     """Shear, scale and shift, and widen the frame such that no ink leaves it sideways."""
     height, width = image.shape
     slant, stretch, size, shift = random.uniform(-1, 1, 4) * [

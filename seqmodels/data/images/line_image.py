@@ -56,7 +56,7 @@ def ink_of_gray(pixels: Num[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
     return np.clip(np.nan_to_num(ink, posinf=0, neginf=0), 0, 1).astype(np.float32)
 
 
-def crop(image: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
+def crop(image: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "rows columns"]:
     """Remove rows and columns without ink at the edges; an empty image becomes one pixel."""
     rows, columns = (np.flatnonzero((image > INK).any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
@@ -65,7 +65,9 @@ def crop(image: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
     return image[spans[0], spans[1]]
 
 
-def scale_to_height(image: Float[np.ndarray, "H W"], height: int) -> Float[np.ndarray, "H W"]:
+def scale_to_height(
+    image: Float[np.ndarray, "H W"], height: int
+) -> Float[np.ndarray, "height width"]:
     """Return the image at this height with its aspect ratio, averaged when it becomes smaller."""
     if image.shape[0] == height:
         return image.astype(np.float32)

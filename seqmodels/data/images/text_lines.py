@@ -13,6 +13,7 @@ Bunke (2002), "The IAM-database".
 """
 
 from collections.abc import Iterator
+from os.path import isfile
 from pathlib import Path
 
 from seqmodels.data.handwriting import FRACTIONS, Sample, split_by_writer
@@ -60,7 +61,7 @@ def read_table(path: Path) -> list[Sample]:
         if not tab or not file or not text.strip():
             raise UserError(f"--data {path}, line {number}: expected 'file<TAB>text'")
         rows.append((file, text.strip()))
-    missing = [file for file, _ in rows if not (path.parent / file).is_file()]
+    missing = [file for file, _ in rows if not isfile(path.parent / file)]
     if missing:
         raise UserError(
             f"--data {path}: {len(missing)} of {len(rows)} files are missing, such as "

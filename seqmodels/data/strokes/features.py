@@ -93,6 +93,8 @@ def resample(
             two per stroke
     """
     ink, items = inks.ink, len(inks.offsets) - 1
+    if len(ink.lifts) == 0:
+        return inks
     ends = np.flatnonzero(ink.lifts)
     starts = np.flatnonzero(after_lift(ink))
     item = np.searchsorted(inks.offsets, starts, side="right") - 1
@@ -165,6 +167,6 @@ def _above_and_below(
     for begin, end in pairwise(offsets):
         x, y = points[begin:end].T
         is_near = np.abs(x[:, None] - x) <= NEAR
-        around[begin:end, 0] = np.where(is_near, y, -np.inf).max(axis=1) - y
-        around[begin:end, 1] = y - np.where(is_near, y, np.inf).min(axis=1)
+        around[begin:end, 0] = np.max(y - y[:, None], axis=1, initial=0, where=is_near)
+        around[begin:end, 1] = np.max(y[:, None] - y, axis=1, initial=0, where=is_near)
     return around

@@ -17,6 +17,7 @@ from seqmodels.data.strokes.strokes import Ink, after_lift, clean, moves
 STEEPEST = 0.5  # slopes and slants are limited to this tangent
 SHORT = 4.0  # squared width, in heights, at which half of the slope is removed
 FLATTEST = 0.1  # smallest height relative to the width, for a dash
+PASSES = 2  # a rotated line is higher, so that the first pass removes too little
 BAND = 12**0.5  # height of a uniform band of standard deviation one
 
 
@@ -46,7 +47,7 @@ def normalize(ink: Ink, options: Normalization | None = None) -> Ink:
         return ink
     for _ in range(options.smoothing):
         ink = smooth(ink)
-    if options.slope:
+    for _ in range(PASSES * options.slope):
         ink = rotate(ink, -float(np.arctan(slope(ink))))
     if options.slant:
         ink = shear(ink, -slant(ink))
@@ -72,7 +73,7 @@ def slope(ink: Ink) -> float:
     """
     covariance = _covariance(ink)
     ridge = SHORT * covariance[1, 1]
-    return _ratio(covariance[0, 1], covariance[0, 0] + ridge)
+    return _ratio(float(covariance[0, 1]), float(covariance[0, 0] + ridge))
 
 
 def slant(ink: Ink) -> float:
@@ -80,7 +81,8 @@ def slant(ink: Ink) -> float:
     step = moves(ink)[~after_lift(ink)]
     step = step[np.abs(step[:, 1]) > np.abs(step[:, 0])]
     weight = 1 / np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)
-    return _ratio((weight * step[:, 0] * step[:, 1]).sum(), (weight * step[:, 1] ** 2).sum())
+    product, square = (weight * step[:, 1]) @ step
+    return _ratio(float(product), float(square))
 
 
 def size(ink: Ink) -> float:

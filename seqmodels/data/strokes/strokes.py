@@ -39,7 +39,7 @@ def ink_of_strokes(strokes: Sequence[np.ndarray]) -> Ink:
     return Ink(np.concatenate(full), lifts)
 
 
-def split_strokes(ink: Ink) -> list[Float[np.ndarray, "N 2"]]:
+def split_strokes(ink: Ink) -> list[Float[np.ndarray, "_ 2"]]:
     """Return the points of each stroke."""
     ends = np.flatnonzero(ink.lifts) + 1
     return [stroke for stroke in np.split(ink.points, ends) if len(stroke)]
