@@ -26,7 +26,7 @@ from seqmodels.data.text.python_sources import python_sources
 FONTS = ("futural", "rowmans", "cursive", "scripts")  # one line per stroke of a letter
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORD = re.compile(r"(?<![\w.'-])[A-Za-z][a-z]{1,9}(?![\w.'(-])")
-COMMON = 2000  # number of words
+COMMON = 4000  # number of words
 RARE = 20  # words with a letter that occurs in fewer words are left out
 CAP_HEIGHT = 21.0  # height of a capital letter in the units of the fonts
 TOUCH = 1.5  # distance at which strokes are joined

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Num
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from seqmodels.data.handwriting import Sample
 from seqmodels.errors import UserError
@@ -19,10 +19,10 @@ def read_line_image(path: Path) -> Float[np.ndarray, "H W"]:
     """Read a picture in any format that Pillow reads, and crop its margins."""
     try:
         with Image.open(path) as picture:
-            pixels = _gray(picture)
+            pixels = _gray(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
         raise UserError(f"there is no picture {path}") from None
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         reason = "it is empty" if path.is_file() and not path.stat().st_size else str(error)
         raise UserError(f"cannot read the picture {path}: {reason}") from None
     return crop(ink_of_gray(pixels))

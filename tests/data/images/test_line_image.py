@@ -44,6 +44,14 @@ def test_jpeg_and_white_writing_on_black(tmp_path):
     np.testing.assert_allclose(read_line_image(tmp_path / "line.jpg"), BAR, atol=0.15)
 
 
+def test_photographs_are_turned_upright(tmp_path):
+    turned = Image.fromarray(PAGE).transpose(Image.Transpose.ROTATE_90)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise to view
+    turned.save(tmp_path / "line.png", exif=exif)
+    np.testing.assert_allclose(read_line_image(tmp_path / "line.png"), BAR, atol=0.01)
+
+
 def test_weak_contrast_is_stretched_and_nan_is_paper():
     pixels = PAGE / 255.0 * 0.1 + 0.6
     pixels[0, 0], pixels[1, 1] = np.nan, np.inf
