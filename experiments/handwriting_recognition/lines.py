@@ -1,0 +1,64 @@
+"""Training, dev and test batches of lines, and baselines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.handwriting_recognition.inputs import (
+    InputOptions,
+    input_kind,
+    line_inputs,
+    scaling_message,
+)
+from seqmodels.data.handwriting import line_alphabet, line_fields, unknown_characters
+from seqmodels.data.splits import Splits
+from seqmodels.data.text.vocabulary import Vocabulary
+from seqmodels.diagnostics.errors.transcripts import count_edits
+from seqmodels.train.examples import example_data
+from seqmodels.train.experiment import Baseline, Data
+
+CANDIDATES = 8  # frequent texts among which the best constant answer is chosen
+
+
+def line_data(config: Any, parts: Splits, metadata: dict[str, Any] | None) -> Data:
+    """Return the data of an experiment's config.
+
+    The metadata hold the ``alphabet``, the ``input`` and the number of its ``features``.
+    """
+    new = metadata is None
+    if metadata is None:
+        kind = input_kind(config.input, config.model != "blstm", parts.train)
+        metadata = {"alphabet": list(line_alphabet(parts.train).symbols), "input": kind}
+    options = InputOptions(metadata["input"], config.step, config.height)
+    inputs, alphabet = line_inputs(options), Vocabulary(tuple(metadata["alphabet"]))
+    for split, samples in parts._asdict().items():
+        for message in (unknown_characters(samples, alphabet), scaling_message(samples, options)):
+            if message and new:
+                print(f"{split}: {message}")
+    ready = Splits(*(inputs.prepare(samples) for samples in parts))
+    fields = Splits(*(line_fields(samples, alphabet, inputs.steps) for samples in ready))
+    metadata |= {"features": int(fields.train["x"].values.shape[1])}
+    return example_data(
+        fields,
+        config.training,
+        name=config.data or f"generated {config.bundled}",
+        unit="lines",
+        metadata=metadata,
+        baselines=[constant_text(parts)],
+        buckets=config.buckets,
+        augment=inputs.augment(ready.train) if config.augment else None,
+    )
+
+
+def constant_text(parts: Splits) -> Baseline:
+    """Return the error rate of the one text that has the fewest edits to the training texts."""
+    texts = [[sample.text for sample in samples] for samples in parts]
+    common = [text for text, _ in Counter(texts[0]).most_common(CANDIDATES)]
+    best = min(common, key=lambda text: constant_error(text, texts[0][:1000]))
+    return Baseline(f"always {best!r}", *(constant_error(best, part) for part in texts[1:]))
+
+
+def constant_error(text: str, references: Sequence[str]) -> float:
+    """Return the character error rate if every line is recognized as this text."""
+    edits, lengths = count_edits([text] * len(references), references)
+    return float(edits.sum() / max(lengths.sum(), 1))
