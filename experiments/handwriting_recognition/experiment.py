@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+from experiments.handwriting_recognition.commands import align, recognise
 from experiments.handwriting_recognition.recipes import RECIPES
 from seqmodels.cli import Data, Metric, define_experiment
+from seqmodels.commands.transcripts import errors, evaluate
 from seqmodels.errors import UserError
 from seqmodels.models.transcription.config import TranscriberConfig
 from seqmodels.train.config import FitConfig, OptimizerConfig, check_at_least_one
@@ -44,8 +46,11 @@ class Config:
     input: Literal["auto", "strokes", "columns", "pixels"] = "auto"
     """Pen movements, features of an image's columns, or pixels. Strokes can be drawn as images."""
 
-    model: Literal["blstm"] = "blstm"
-    """Network before the output layer."""
+    model: Literal["blstm", "cnn-blstm"] = "blstm"
+    """Recurrent layers alone, or after convolutions, which read pixels."""
+
+    channels: tuple[int, ...] = (12, 24, 36)
+    """Channels of the convolutions; the first two halve columns and rows, the others rows only."""
 
     height: int = 32
     """Rows to which images are scaled."""
@@ -89,10 +94,19 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
 
 def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
     """Return the network between inputs and symbols."""
+    from seqmodels.layers.convnet import ConvBlock, convolve_columns, convolved_size
     from seqmodels.models.transcription.transcriber import recurrent_transcriber
 
-    symbols = len(metadata["alphabet"])
-    return recurrent_transcriber(config.network, rates, metadata["features"], symbols)
+    symbols, features = len(metadata["alphabet"]), metadata["features"]
+    if config.model == "blstm":
+        return recurrent_transcriber(config.network, rates, features, symbols)
+    blocks = [
+        ConvBlock(channels, (2, 2) if number < 2 else (1, 2))
+        for number, channels in enumerate(config.channels)
+    ]
+    front = convolve_columns(features, blocks, drop=0.5 * rates.get("dropout", 0.0))
+    size = convolved_size(features, blocks)
+    return recurrent_transcriber(config.network, rates, size, symbols, front=front)
 
 
 def task(config: Config, metadata: dict[str, Any]):
@@ -120,6 +134,6 @@ EXPERIMENT = define_experiment(
         "batch_size": 16,
     },
     recipes=RECIPES,
-    commands=(),
+    commands=(evaluate, recognise, errors, align),
     examples=examples,
 )

@@ -14,6 +14,7 @@ from seqmodels.data.handwriting import line_alphabet, line_fields, unknown_chara
 from seqmodels.data.splits import Splits
 from seqmodels.data.text.vocabulary import Vocabulary
 from seqmodels.diagnostics.errors.transcripts import count_edits
+from seqmodels.models.transcription.recognition import Symbols
 from seqmodels.train.examples import example_data
 from seqmodels.train.experiment import Baseline, Data
 
@@ -62,3 +63,10 @@ def constant_error(text: str, references: Sequence[str]) -> float:
     """Return the character error rate if every line is recognized as this text."""
     edits, lengths = count_edits([text] * len(references), references)
     return float(edits.sum() / max(lengths.sum(), 1))
+
+
+def read_training_texts(config: Any, alphabet: Vocabulary) -> list[Symbols]:
+    """Return the symbols of the training texts."""
+    from experiments.handwriting_recognition.experiment import read
+
+    return [alphabet.encode(sample.text) for sample in read(config).train]

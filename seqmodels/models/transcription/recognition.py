@@ -1,0 +1,66 @@
+"""Recognition of a whole split: logits of all lines, and what a decoder reads from them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from seqmodels.data.batching import Batch, Batches
+from seqmodels.decode.ctc import Transcripts
+from seqmodels.models.transcription.transcriber import FrameLogits, Transcriber
+from seqmodels.types import Params
+
+Symbols = Int[np.ndarray, "N"]
+
+
+class LineLogits(NamedTuple):
+    """The logits of a batch of lines, and the indices of the lines; -1 if a row is not a line."""
+
+    frames: FrameLogits
+    rows: Int[np.ndarray, "B"]
+
+
+def predict_lines(model: Transcriber, params: Params, batches: Batches) -> list[LineLogits]:
+    """Return the logits of all lines of an epoch."""
+    apply = jax.jit(model.apply)
+    steps = map(batches, range(batches.steps_per_epoch))
+    return [LineLogits(apply(params, batch.fields["x"]), batch.rows) for batch in steps]
+
+
+def decode_lines(
+    lines: Sequence[LineLogits], decode: Callable[[FrameLogits], Transcripts]
+) -> list[Symbols]:
+    """Return the symbols that a decoder reads from each line, in the order of the data."""
+    found: dict[int, Symbols] = {}
+    for frames, rows in lines:
+        found |= _by_row(jax.device_get(decode(frames)), rows)
+    return [found[row] for row in sorted(found)]
+
+
+def line_labels(batches: Batches) -> list[Symbols]:
+    """Return the symbols of the labels of all lines, in the order of the data."""
+    found: dict[int, Symbols] = {}
+    for step in range(batches.steps_per_epoch):
+        batch: Batch = batches(step)
+        found |= _by_row(Transcripts(*batch.fields["label"]), batch.rows)
+    return [found[row] for row in sorted(found)]
+
+
+def _by_row(transcripts: Transcripts, rows: Int[np.ndarray, "B"]) -> dict[int, Symbols]:
+    tokens, mask = (np.asarray(part) for part in transcripts)
+    return {int(row): tokens[mask[:, n], n] for n, row in enumerate(rows) if row >= 0}
+
+
+def frame_stride(model: Transcriber, params: Params, x: Any) -> int:
+    """Return the number of steps of the inputs that a frame of the logits covers.
+
+    x: any inputs ``Padded`` of the model, of which only the number of features matters
+    """
+    steps = 1024  # a multiple of any stride
+    values = jax.ShapeDtypeStruct((steps, 1, *x.values.shape[2:]), jnp.float32)
+    mask = jax.ShapeDtypeStruct((steps, 1), jnp.bool_)
+    frames = jax.eval_shape(model.apply, params, x._replace(values=values, mask=mask))
+    return steps // len(frames.mask)
