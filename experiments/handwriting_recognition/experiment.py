@@ -46,11 +46,15 @@ class Config:
     input: Literal["auto", "strokes", "columns", "pixels"] = "auto"
     """Pen movements, features of an image's columns, or pixels. Strokes can be drawn as images."""
 
-    model: Literal["blstm", "cnn-blstm"] = "blstm"
-    """Recurrent layers alone, or after convolutions, which read pixels."""
+    model: Literal["blstm", "cnn-blstm", "mdlstm"] = "blstm"
+    """Recurrent layers alone, or after convolutions, or recurrences over the rows and columns of an
+    image. The last two read pixels."""
 
     channels: tuple[int, ...] = (12, 24, 36)
     """Channels of the convolutions; the first two halve columns and rows, the others rows only."""
+
+    grid: tuple[int, int, int] = (4, 12, 40)
+    """Units of the three recurrences of mdlstm, for each of four directions."""
 
     height: int = 32
     """Rows to which images are scaled."""
@@ -95,18 +99,31 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
 def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
     """Return the network between inputs and symbols."""
     from seqmodels.layers.convnet import ConvBlock, convolve_columns, convolved_size
-    from seqmodels.models.transcription.transcriber import recurrent_transcriber
+    from seqmodels.models.transcription.transcriber import grid_transcriber, recurrent_transcriber
 
     symbols, features = len(metadata["alphabet"]), metadata["features"]
+    drop = rates.get("dropout", 0.0)
     if config.model == "blstm":
         return recurrent_transcriber(config.network, rates, features, symbols)
+    if config.model == "mdlstm":
+        return grid_transcriber(grid_levels(config.grid, config.height), symbols, drop=drop)
     blocks = [
         ConvBlock(channels, (2, 2) if number < 2 else (1, 2))
         for number, channels in enumerate(config.channels)
     ]
-    front = convolve_columns(features, blocks, drop=0.5 * rates.get("dropout", 0.0))
+    front = convolve_columns(features, blocks, drop=0.5 * drop)
     size = convolved_size(features, blocks)
     return recurrent_transcriber(config.network, rates, size, symbols, front=front)
+
+
+def grid_levels(units: tuple[int, int, int], height: int):
+    """Return a hierarchy that makes one frame of four columns."""
+    from seqmodels.models.grid_encoder import GridLevel
+
+    last = -(-height // 8)
+    blocks = (2, 2), (4, 2), (last, 1)
+    features = 0, 2 * units[0], 2 * units[1]
+    return [GridLevel(*level) for level in zip(blocks, features, units, strict=True)]
 
 
 def task(config: Config, metadata: dict[str, Any]):

@@ -1,6 +1,6 @@
 """Transcriber: layers over the frames of a sequence, and logits of a symbol in each frame."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ from seqmodels.cells.registry import cell_named
 from seqmodels.data.ragged import Padded
 from seqmodels.flax import layer
 from seqmodels.layers.frames import Frames, chain, join_frames, recurrent_frames
+from seqmodels.models.grid_encoder import GridLevel, grid_encoder
 from seqmodels.models.transcription.config import TranscriberConfig
 from seqmodels.noise import Rate, dropout, dropout_mask
 from seqmodels.types import Array, Bool, Float, Layer, Params
@@ -84,3 +85,26 @@ def recurrent_transcriber(
         layers.append(recurrent_frames(dropout(cell, inputs=rate if number else None)))
         width = 2 * config.hidden
     return transcriber(chain(*layers), width, symbols, drop=rate)
+
+
+def grid_transcriber(
+    levels: Sequence[GridLevel], symbols: int, *, drop: Rate = 0.0
+) -> Transcriber:
+    """Return a transcriber of images by recurrences over two dimensions; frames are columns.
+
+    Graves and Schmidhuber (2009), "Offline handwriting recognition with multidimensional recurrent
+    neural networks".
+
+    drop: rate of the dropout on the outputs of all recurrences
+    """
+    encode = grid_encoder(1, levels, dropout=drop)
+
+    def apply(params: Params, frames: Frames, key: Any = None) -> Frames:
+        pictures = jnp.transpose(frames.values, (1, 2, 0))[..., None]  # [B, H, W, 1]
+        shape = pictures.shape[:3]
+        mask = jnp.broadcast_to(frames.mask.T[:, None], shape)
+        found = encode.apply(params, pictures, mask, key)
+        return Frames(found.outputs, found.mask)
+
+    width = 4 * levels[-1].hidden  # directions
+    return transcriber(Layer(encode.init, apply), width, symbols)
