@@ -9,7 +9,7 @@
 Graves et al. (2009), "A novel connectionist system for unconstrained handwriting recognition".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 

@@ -1,7 +1,7 @@
 """What the network reads of a line: pen movements, features of columns, or columns of pixels."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seqmodels.data.augmentation import Augmentation
 from seqmodels.data.handwriting import Sample
@@ -10,7 +10,6 @@ from seqmodels.data.images.ink_drawing import draw_samples
 from seqmodels.data.images.line_augmentation import line_augmentation
 from seqmodels.data.images.line_image import describe_heights, image_of, scale_samples
 from seqmodels.data.ragged import Ragged
-from seqmodels.data.splits import Splits
 from seqmodels.data.strokes.augment import ink_augmentation
 from seqmodels.data.strokes.features import ink_steps, normalized_inks
 from seqmodels.errors import UserError

@@ -167,8 +167,10 @@ def read_lexicon(path: str, alphabet: Sequence[str]) -> list[str]:
     if not known:
         raise UserError(f"--lexicon {path}: it has no word that the model can write")
     if len(known) < len(words):
-        print(f"--lexicon: left out {len(words) - len(known)} of {len(words)} words that have "
-              "characters unknown to the model")
+        print(
+            f"--lexicon: left out {len(words) - len(known)} of {len(words)} words that have "
+            "characters unknown to the model"
+        )
     return known
 
 

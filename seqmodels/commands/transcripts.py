@@ -3,11 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqmodels.commands import evaluate as evaluation
 from seqmodels.commands.ctc_search import (
-    Decoder,
     SearchArguments,
     Weights,
     search_decoder,
@@ -18,8 +17,6 @@ from seqmodels.train.runs.run import Run
 
 if TYPE_CHECKING:
     from seqmodels.diagnostics.errors.transcripts import ErrorRate
-    from seqmodels.models.transcription.recognition import LineLogits
-    from seqmodels.train.experiment import Data
 
 SPLITS = ("dev", "test")
 
@@ -93,7 +90,9 @@ def read_splits(run: Run, arguments: TranscriptArguments) -> dict[str, Read]:
     reads = {}
     for name, part in lines.items():
         found = decode_lines(part, lambda frames: decoder(frames, weights))
-        texts = [[[alphabet[symbol] for symbol in line] for line in x] for x in (found, labels[name])]
+        texts = [
+            [[alphabet[symbol] for symbol in line] for line in x] for x in (found, labels[name])
+        ]
         reads[name] = Read(*texts)
     return reads
 

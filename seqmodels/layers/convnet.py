@@ -13,6 +13,7 @@ from seqmodels.noise import Rate, dropout_mask
 from seqmodels.types import Array, Float, Layer, Params
 
 SLOPE = 0.01  # of the leaky rectifier for negative inputs
+HE = nnx.initializers.he_normal()
 
 
 class ConvBlock(NamedTuple):
@@ -36,7 +37,7 @@ def convolve_columns(height: int, blocks: Sequence[ConvBlock], *, drop: Rate = 0
     """
     widths = [1, *(block.channels for block in blocks)]
     convolutions = [
-        layer(nnx.Conv, size, block.channels, (3, 3), padding="SAME", kernel_init=he_init)
+        layer(nnx.Conv, size, block.channels, (3, 3), padding="SAME", kernel_init=HE)
         for size, block in zip(widths[:-1], blocks, strict=True)
     ]
 
@@ -61,9 +62,6 @@ def convolve_columns(height: int, blocks: Sequence[ConvBlock], *, drop: Rate = 0
     return Layer(init, apply)
 
 
-he_init = nnx.initializers.he_normal()
-
-
 def convolved_size(height: int, blocks: Sequence[ConvBlock]) -> int:
     """Return the number of features of a frame after the blocks."""
     for block in blocks:
@@ -71,7 +69,7 @@ def convolved_size(height: int, blocks: Sequence[ConvBlock]) -> int:
     return height * blocks[-1].channels
 
 
-def _pool(xs: Float[Array, "B T H C"], pool: tuple[int, int]) -> Float[Array, "B T H C"]:
+def _pool(xs: Float[Array, "B T H C"], pool: tuple[int, int]) -> Float[Array, "B frames rows C"]:
     """Return the maximum over blocks of columns and rows; the last block may be smaller."""
     if pool == (1, 1):
         return xs

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqmodels.losses.edit_distance import edit_distance
+from seqmodels.losses.edit_distance import edit_distance, hash_words
 
 RANDOM = np.random.default_rng(0)
 M, L, B = 9, 7, 60
@@ -42,3 +42,18 @@ def test_empty_arrays():
     run = jax.jit(edit_distance)
     np.testing.assert_array_equal(run(tokens[:0], mask[:0], labels, label_mask), label_mask.sum(0))
     np.testing.assert_array_equal(run(tokens, mask, labels[:0], label_mask[:0]), mask.sum(0))
+
+
+def test_hashes_distinguish_words():
+    random = np.random.default_rng(1)
+    tokens = random.integers(0, 3, (12, 40)).astype(np.int32)  # 0 separates words
+    mask = np.arange(12)[:, None] < random.integers(0, 13, 40)
+    found = jax.jit(lambda *row: hash_words(*row, separator=0))(tokens, mask)
+    names = {}
+    for row in range(40):
+        text = "".join("ab"[t - 1] if t else " " for t in tokens[mask[:, row], row])
+        hashes = np.asarray(found.tokens[:, row])[np.asarray(found.mask[:, row])].tolist()
+        assert len(hashes) == len(text.split())
+        for word, value in zip(text.split(), hashes, strict=True):
+            assert names.setdefault(word, value) == value
+    assert len(set(names.values())) == len(names) > 12

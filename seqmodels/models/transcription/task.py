@@ -44,9 +44,11 @@ def transcription_task(
     def metrics_of(frames: FrameLogits, batch: Any) -> tuple[Array, Metrics]:
         found = _ctc(frames, batch)
         metrics = transcription_metrics(frames, found, batch, space)
-        lines = jnp.sum(batch.weight * found.fits)
         nats = metrics["nats"]
-        return (nats if per_symbol else Total(nats.sum, lines)).mean, metrics
+        if per_symbol:
+            return nats.mean, metrics
+        lines = jnp.sum(jnp.where(found.fits, batch.weight, 0.0))
+        return Total(nats.sum, lines).mean, metrics
 
     def loss(params: Params, rates: dict, memory: Any, batch: Any, key: Any):
         frames = build(rates).apply(params, batch.fields["x"], key)
@@ -80,7 +82,9 @@ def transcription_metrics(
         "nats": Total(jnp.sum(weight * found.nats), jnp.sum(weight * fits * lengths)),
         "cer": Total(jnp.sum(weight * edits), jnp.sum(weight * lengths)),
         "exact": weighted_sum((edits == 0).astype(jnp.float32), weight),
-        "blanks": weighted_sum(is_blank.astype(jnp.float32), frames.mask * weight),
+        "blanks": weighted_sum(
+            is_blank.astype(jnp.float32), jnp.where(frames.mask, weight[None], 0.0)
+        ),
         "misfits": weighted_sum(1.0 - fits, weight),
     }
     if space is not None:

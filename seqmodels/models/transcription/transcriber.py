@@ -55,7 +55,7 @@ def transcriber(layers: Layer, width: int, symbols: int, *, drop: Rate = 0.0) ->
         frames = Frames(jnp.asarray(x.values, jnp.float32), jnp.asarray(x.mask))
         ys, mask = layers.apply(params["layers"], frames, key_l)
         if key_d is not None:
-            ys = ys * dropout_mask(key_d, drop, ys.shape[1:]).astype(ys.dtype)
+            ys = ys * dropout_mask(key_d, drop, ys.shape[1:]).astype(ys.dtype)[None]
         return FrameLogits(readout.apply(params["readout"], ys), mask)
 
     return Transcriber(init, apply)
@@ -87,9 +87,7 @@ def recurrent_transcriber(
     return transcriber(chain(*layers), width, symbols, drop=rate)
 
 
-def grid_transcriber(
-    levels: Sequence[GridLevel], symbols: int, *, drop: Rate = 0.0
-) -> Transcriber:
+def grid_transcriber(levels: Sequence[GridLevel], symbols: int, *, drop: Rate = 0.0) -> Transcriber:
     """Return a transcriber of images by recurrences over two dimensions; frames are columns.
 
     Graves and Schmidhuber (2009), "Offline handwriting recognition with multidimensional recurrent
