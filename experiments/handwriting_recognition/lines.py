@@ -69,4 +69,4 @@ def read_training_texts(config: Any, alphabet: Vocabulary) -> list[Symbols]:
     """Return the symbols of the training texts."""
     from experiments.handwriting_recognition.experiment import read
 
-    return [alphabet.encode(sample.text) for sample in read(config).train]
+    return [alphabet.encode(sample.text).tolist() for sample in read(config).train]

@@ -13,7 +13,7 @@ from seqmodels.decode.ctc import Transcripts
 from seqmodels.models.transcription.transcriber import FrameLogits, Transcriber
 from seqmodels.types import Params
 
-Symbols = Int[np.ndarray, "N"]
+Symbols = list[int]
 
 
 class LineLogits(NamedTuple):
@@ -51,7 +51,7 @@ def line_labels(batches: Batches) -> list[Symbols]:
 
 def _by_row(transcripts: Transcripts, rows: Int[np.ndarray, "B"]) -> dict[int, Symbols]:
     tokens, mask = (np.asarray(part) for part in transcripts)
-    return {int(row): tokens[mask[:, n], n] for n, row in enumerate(rows) if row >= 0}
+    return {int(row): tokens[mask[:, n], n].tolist() for n, row in enumerate(rows) if row >= 0}
 
 
 def frame_stride(model: Transcriber, params: Params, x: Any) -> int:
