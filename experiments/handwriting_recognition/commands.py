@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tyro.conf import Positional
 
-from seqmodels.commands.ctc_search import SearchArguments, Weights, search_decoder
+from seqmodels.commands.ctc_search import SearchArguments, SearchWeights, search_decoder
 from seqmodels.commands.output import print_picture
 from seqmodels.errors import UserError
 from seqmodels.train.runs.run import Run
@@ -61,7 +61,7 @@ def recognise(run: Run, arguments: RecogniseArguments) -> None:
     alphabet = run.metadata["alphabet"]
     texts = partial(read_training_texts, run.config, Vocabulary(tuple(alphabet)))
     decoder = search_decoder(arguments, alphabet, texts)
-    weights = Weights(arguments.lm_weight, arguments.length_bonus)
+    weights = SearchWeights(arguments.lm_weight, arguments.length_bonus)
     for file in arguments.files:
         lines = predict_file(run, file, arguments.shown)
         found = decoder(lines.frames, weights)

@@ -10,7 +10,7 @@ from seqmodels.data.images.line_image import image_of
 from seqmodels.data.strokes.features import normalized_inks, resample
 from seqmodels.data.strokes.strokes import after_lift, join
 
-GRAY = (0.75, 0.75, 0.75)
+GRAY = (0.75, 0.75, 0.75, 1.0)
 
 
 def draw_strokes(axes: Any, sample: Sample, step: float, spans: Sequence[Any]) -> None:
@@ -18,12 +18,12 @@ def draw_strokes(axes: Any, sample: Sample, step: float, spans: Sequence[Any]) -
     from matplotlib.collections import LineCollection
 
     ink = resample(join(normalized_inks([sample])), step).ink
-    colors = np.full((len(ink.lifts), 3), GRAY)
+    colors = np.full((len(ink.lifts), 4), GRAY)
     for span in spans:
         colors[span.begin : span.end] = span.color
     drawn = np.flatnonzero(~after_lift(ink))
     segments = np.stack([ink.points[drawn - 1], ink.points[drawn]], axis=1)
-    axes.add_collection(LineCollection(segments, colors=colors[drawn], linewidths=2.2))
+    axes.add_collection(LineCollection(list(segments), colors=colors[drawn], linewidths=2.2))
     dots = np.flatnonzero(after_lift(ink) & ink.lifts)
     axes.scatter(*ink.points[dots].T, c=colors[dots], s=12)
     axes.autoscale_view()

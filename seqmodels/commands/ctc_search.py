@@ -51,20 +51,20 @@ class SearchArguments:
         """Validate the flags."""
         if self.beam < 0 or self.ngram < 0:
             raise UserError("--beam and --ngram must be 0 or more")
-        flags = {"ngram": self.ngram, "lm": self.lm, "lexicon": self.lexicon}
+        flags: dict[str, Any] = {"ngram": self.ngram, "lm": self.lm, "lexicon": self.lexicon}
         flags |= {"phrases": self.phrases, "tune": self.tune}
         if not self.beam and (used := [name for name, value in flags.items() if value]):
             raise UserError(f"--{used[0]} needs a beam search; add --beam 25")
 
 
-class Weights(NamedTuple):
+class SearchWeights(NamedTuple):
     """Numbers of a search that may be tuned."""
 
     model: Any
     bonus: Any
 
 
-Decoder = Callable[[Any, Weights], "Transcripts"]
+Decoder = Callable[[Any, SearchWeights], "Transcripts"]
 
 
 def search_decoder(
@@ -85,11 +85,11 @@ def search_decoder(
         return jax.jit(lambda frames, weights: ctc_greedy(*frames))
     models, others = character_models(arguments, alphabet, texts), constraints(arguments, alphabet)
 
-    def decode(frames: Any, weights: Weights) -> Transcripts:
+    def decode(frames: Any, weights: SearchWeights) -> Transcripts:
         factors = [weights.model] * len(models) + [1.0] * len(others)
         scorer = weighted_sum([*models, *others], factors) if factors else None
         config = CtcBeamConfig(arguments.beam, length_bonus=weights.bonus)
-        found = ctc_beam(*frames, config, scorer)
+        found = ctc_beam(frames.logits, frames.mask, config, scorer)
         return Transcripts(found.tokens[0], found.mask[0])
 
     return jax.jit(decode)
@@ -176,13 +176,13 @@ def read_lexicon(path: str, alphabet: Sequence[str]) -> list[str]:
 
 def tune_weights(
     decoder: Decoder, lines: Sequence["LineLogits"], labels: Sequence["Symbols"]
-) -> Weights:
+) -> SearchWeights:
     """Return the weights with the lowest character error rate."""
     from seqmodels.diagnostics.errors.transcripts import count_edits
     from seqmodels.models.transcription.recognition import decode_lines
 
-    def edits(weights: Weights) -> int:
+    def edits(weights: SearchWeights) -> int:
         found = decode_lines(lines, lambda frames: decoder(frames, weights))
         return int(count_edits(found, labels).edits.sum())
 
-    return min((Weights(model, bonus) for model in WEIGHTS for bonus in BONUSES), key=edits)
+    return min((SearchWeights(model, bonus) for model in WEIGHTS for bonus in BONUSES), key=edits)

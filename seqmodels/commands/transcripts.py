@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqmodels.commands import evaluate as evaluation
 from seqmodels.commands.ctc_search import (
     SearchArguments,
-    Weights,
+    SearchWeights,
     search_decoder,
     tune_weights,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SPLITS = ("dev", "test")
 
 
-class Read(NamedTuple):
+class SplitTranscripts(NamedTuple):
     """The recognized and the correct symbols of each line of a split, as strings."""
 
     recognized: list[list[str]]
@@ -71,7 +71,7 @@ def errors(run: Run, arguments: TranscriptErrorsArguments) -> None:
     print_worst(reads["dev"], arguments.worst)
 
 
-def read_splits(run: Run, arguments: TranscriptArguments) -> dict[str, Read]:
+def read_splits(run: Run, arguments: TranscriptArguments) -> dict[str, SplitTranscripts]:
     """Recognize the lines of dev and test."""
     from seqmodels.models.transcription.recognition import decode_lines, line_labels, predict_lines
 
@@ -81,7 +81,7 @@ def read_splits(run: Run, arguments: TranscriptArguments) -> dict[str, Read]:
     splits = {name: getattr(data, name) for name in SPLITS if getattr(data, name) is not None}
     lines = {name: predict_lines(run.model, run.params, part) for name, part in splits.items()}
     labels = {name: line_labels(part) for name, part in splits.items()}
-    weights = Weights(arguments.lm_weight, arguments.length_bonus)
+    weights = SearchWeights(arguments.lm_weight, arguments.length_bonus)
     if arguments.tune:
         weights = tune_weights(decoder, lines["dev"], labels["dev"])
         print_field("weights", f"--lm-weight {weights.model} --length-bonus {weights.bonus}")
@@ -93,11 +93,11 @@ def read_splits(run: Run, arguments: TranscriptArguments) -> dict[str, Read]:
         texts = [
             [[alphabet[symbol] for symbol in line] for line in x] for x in (found, labels[name])
         ]
-        reads[name] = Read(*texts)
+        reads[name] = SplitTranscripts(*texts)
     return reads
 
 
-def error_rates(read: Read) -> dict[str, "ErrorRate"]:
+def error_rates(read: SplitTranscripts) -> dict[str, "ErrorRate"]:
     """Return the error rates of characters, words and lines, with intervals."""
     from seqmodels.diagnostics.errors.transcripts import count_edits, error_rate
 
@@ -120,7 +120,7 @@ def print_rates(split: str, rates: dict[str, "ErrorRate"]) -> None:
     print_field(split, "  ".join(texts))
 
 
-def print_confusions(read: Read, count: int) -> None:
+def print_confusions(read: SplitTranscripts, count: int) -> None:
     """Print the most frequent substitutions, insertions and deletions."""
     from seqmodels.diagnostics.errors.transcripts import align, count_confusions
 
@@ -133,7 +133,7 @@ def print_confusions(read: Read, count: int) -> None:
         print(f"{number:>6}  {text}")
 
 
-def print_worst(read: Read, count: int) -> None:
+def print_worst(read: SplitTranscripts, count: int) -> None:
     """Print the lines with the most edits, with their alignments."""
     from seqmodels.diagnostics.errors.transcripts import align, count_edits, format_alignment
 

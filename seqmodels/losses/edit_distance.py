@@ -11,7 +11,7 @@ from seqmodels.types import Array, Bool, Int
 FAR = 1 << 30  # more than any distance; sums of it do not overflow
 
 
-class Words(NamedTuple):
+class WordHashes(NamedTuple):
     """Numbers of the words of each text, from the first row on."""
 
     tokens: Int[Array, "W B"]
@@ -43,11 +43,11 @@ def edit_distance(
     return jnp.take_along_axis(ends, total[None], axis=0)[0]
 
 
-def hash_words(tokens: Int[Array, "M B"], mask: Bool[Array, "M B"], separator: int) -> Words:
+def hash_words(tokens: Int[Array, "M B"], mask: Bool[Array, "M B"], separator: int) -> WordHashes:
     """Return a hash of each word, so that ``edit_distance`` counts the errors of words.
 
-    Words are separated by one or several separators.  Different words have equal hashes of 32 bits
-    with a probability of about 2e-10.
+    One or several separators are between words.  Different words have equal hashes of 32 bits with
+    a probability of about 2e-10.
 
     >>> words = hash_words(jnp.array([[1, 2, 0, 0, 1, 2]]).T, jnp.ones((6, 1), bool), separator=0)
     >>> len(set(words.tokens[words.mask].tolist())), int(words.mask.sum())
@@ -65,7 +65,7 @@ def hash_words(tokens: Int[Array, "M B"], mask: Bool[Array, "M B"], separator: i
     _, hashes = jax.lax.scan(step, jnp.zeros(tokens.shape[1:], jnp.uint32), (tokens, inside))
     order = jnp.argsort(~ends, axis=0, stable=True)
     found = jax.lax.bitcast_convert_type(jnp.take_along_axis(hashes, order, axis=0), jnp.int32)
-    return Words(found, jnp.take_along_axis(ends, order, axis=0))
+    return WordHashes(found, jnp.take_along_axis(ends, order, axis=0))
 
 
 def _mix(word: Array, token: Array) -> Array:

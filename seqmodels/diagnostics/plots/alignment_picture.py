@@ -24,7 +24,7 @@ class LineAlignment(NamedTuple):
     stride: int
 
 
-class Span(NamedTuple):
+class SymbolSpan(NamedTuple):
     """The steps of the input that belong to a symbol, and the color of the symbol."""
 
     begin: int
@@ -32,21 +32,21 @@ class Span(NamedTuple):
     color: Any
 
 
-def symbol_spans_of(alignment: LineAlignment) -> list[Span]:
+def symbol_spans_of(alignment: LineAlignment) -> list[SymbolSpan]:
     """Return the steps of the input that each symbol covers."""
     from matplotlib import colormaps
 
-    colors = colormaps["tab10"].colors
+    colors = [colormaps["tab10"](number) for number in range(10)]
     stride = alignment.stride
     pairs = enumerate(zip(alignment.first, alignment.last, strict=True))
     return [
-        Span(int(first) * stride, (int(last) + 1) * stride, colors[number % len(colors)])
+        SymbolSpan(int(first) * stride, (int(last) + 1) * stride, colors[number % len(colors)])
         for number, (first, last) in pairs
     ]
 
 
 def draw_alignment(
-    draw_input: Callable[[Any, Sequence[Span]], None],
+    draw_input: Callable[[Any, Sequence[SymbolSpan]], None],
     alignment: LineAlignment,
     path: Path,
     *,

@@ -43,8 +43,9 @@ def transcription_task(
 
     def metrics_of(frames: FrameLogits, batch: Any) -> tuple[Array, Metrics]:
         found = _ctc(frames, batch)
-        metrics = transcription_metrics(frames, found, batch, space)
-        nats = metrics["nats"]
+        totals = transcription_metrics(frames, found, batch, space)
+        nats = totals["nats"]
+        metrics: Metrics = {**totals}
         if per_symbol:
             return nats.mean, metrics
         lines = jnp.sum(jnp.where(found.fits, batch.weight, 0.0))
