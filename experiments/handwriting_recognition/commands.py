@@ -74,6 +74,7 @@ def recognise(run: Run, arguments: RecogniseArguments) -> None:
 
 def predict_file(run: Run, file: str, count: int) -> NewLines:
     """Return the first lines of a file with the network's logits."""
+    import jax
     import numpy as np
 
     from experiments.handwriting_recognition.inputs import (
@@ -92,7 +93,7 @@ def predict_file(run: Run, file: str, count: int) -> NewLines:
     samples = inputs.prepare(samples[:count])
     steps = inputs.steps(samples)
     x = pad(steps, np.arange(len(samples)), max(1, int(steps.lengths.max())))
-    return NewLines(samples, x, run.model.apply(run.params, x))
+    return NewLines(samples, x, jax.jit(run.model.apply)(run.params, x))
 
 
 def align(run: Run, arguments: AlignArguments) -> None:
@@ -118,32 +119,31 @@ def align(run: Run, arguments: AlignArguments) -> None:
 
 def align_line(run: Run, lines: NewLines, place: int, text: str | None) -> "LineAlignment":
     """Return the best alignment of a text, by default of what was recognized greedily."""
-    import jax.numpy as jnp
+    import jax
     import numpy as np
 
     from seqmodels.data.text.vocabulary import Vocabulary
-    from seqmodels.decode.ctc import ctc_greedy
+    from seqmodels.decode.ctc import Transcripts, ctc_greedy
     from seqmodels.diagnostics.plots.alignment_picture import LineAlignment
-    from seqmodels.losses.ctc import ctc_alignment, ctc_loss, ctc_posteriors, symbol_spans
-    from seqmodels.models.transcription.recognition import frame_stride
+    from seqmodels.models.transcription.recognition import align_labels, frame_stride
+    from seqmodels.models.transcription.transcriber import FrameLogits
 
     alphabet = Vocabulary(tuple(run.metadata["alphabet"]))
-    logits, mask = (part[:, place : place + 1] for part in lines.frames)
-    found = ctc_greedy(logits, mask)
+    frames = FrameLogits(*(part[:, place : place + 1] for part in lines.frames))
+    found = jax.jit(ctc_greedy)(*frames)
     label = np.asarray(found.tokens[found.mask]) if text is None else encode(alphabet, text)
     if not len(label):
         raise UserError(f"{lines.samples[place].name}: nothing was recognized; give --text")
-    values = logits, mask, jnp.asarray(label)[:, None], jnp.ones((len(label), 1), bool)
-    if not bool(ctc_loss(*values).fits[0]):
-        raise UserError(f"the text has {len(label)} symbols, too many for {int(mask.sum())} frames")
-    posteriors = ctc_posteriors(*values)
-    spans = symbol_spans(ctc_alignment(*values), posteriors)
-    length = int(mask.sum())
+    labels = Transcripts(*map(jax.numpy.asarray, (label[:, None], np.ones((len(label), 1), bool))))
+    aligned = jax.device_get(jax.jit(align_labels)(frames, labels))
+    length = int(frames.mask.sum())
+    if not aligned.fits[0]:
+        raise UserError(f"the text has {len(label)} symbols, too many for {length} frames")
     return LineAlignment(
         alphabet.decode(label),
-        np.asarray(spans.first[:, 0]),
-        np.asarray(spans.last[:, 0]),
-        np.asarray(posteriors.symbols[:length, :, 0]),
+        aligned.spans.first[:, 0],
+        aligned.spans.last[:, 0],
+        aligned.posteriors.symbols[:length, :, 0],
         frame_stride(run.model, run.params, lines.inputs),
     )
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from seqmodels.decode.scorers import Scorer
     from seqmodels.models.transcription.recognition import LineLogits, Symbols
 
-WEIGHTS = (0.2, 0.4, 0.6, 0.8, 1.0)
-BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0)
+WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.25)
+BONUSES = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True)

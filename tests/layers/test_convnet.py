@@ -16,6 +16,7 @@ RANDOM = np.random.default_rng(0)
 def one_block(params, xs, pool):
     """Return a block's outputs of one image ``[W, H, C]``, by scipy."""
     kernel, bias = (np.asarray(params[name], float) for name in ("kernel", "bias"))
+    kernel = kernel.reshape(3, 3, xs.shape[-1], -1)
     outputs = [
         sum(correlate2d(xs[..., c], kernel[..., c, n], mode="same") for c in range(xs.shape[-1]))
         for n in range(kernel.shape[-1])

@@ -10,8 +10,16 @@ from jaxtyping import Int
 
 from seqmodels.data.batching import Batch, Batches
 from seqmodels.decode.ctc import Transcripts
+from seqmodels.losses.ctc import (
+    Posteriors,
+    Spans,
+    ctc_alignment,
+    ctc_loss,
+    ctc_posteriors,
+    symbol_spans,
+)
 from seqmodels.models.transcription.transcriber import FrameLogits, Transcriber
-from seqmodels.types import Params
+from seqmodels.types import Array, Bool, Params
 
 Symbols = list[int]
 
@@ -21,6 +29,22 @@ class LineLogits(NamedTuple):
 
     frames: FrameLogits
     rows: Int[np.ndarray, "B"]
+
+
+class LabelAlignment(NamedTuple):
+    """Where the symbols of given labels are, and whether each label fits into its frames."""
+
+    spans: Spans
+    posteriors: Posteriors
+    fits: Bool[Array, "B"]
+
+
+def align_labels(frames: FrameLogits, labels: Transcripts) -> LabelAlignment:
+    """Return the most likely alignment of labels, and the posteriors given the labels."""
+    arguments = *frames, *labels
+    posteriors = ctc_posteriors(*arguments)
+    spans = symbol_spans(ctc_alignment(*arguments), posteriors)
+    return LabelAlignment(spans, posteriors, ctc_loss(*arguments).fits)
 
 
 def predict_lines(model: Transcriber, params: Params, batches: Batches) -> list[LineLogits]:
