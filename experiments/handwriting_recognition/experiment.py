@@ -22,10 +22,10 @@ from seqmodels.models.transcription.config import TranscriberConfig
 from seqmodels.train.config import FitConfig, OptimizerConfig, check_at_least_one
 
 TRAINING = FitConfig(
-    steps=3000,
-    batch_size=64,
+    steps=2500,
+    batch_size=32,
     evaluate_every=500,
-    dispatch=4,
+    dispatch=1,
     optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine", warmup_steps=200.0),
 )
 
@@ -65,6 +65,9 @@ class Config:
     augment: bool = True
     """Distort training lines: slant, rotation, size, smooth displacements, thickness."""
 
+    framewise: str | None = None
+    """Run whose alignments give each frame a symbol, which is learned instead of CTC."""
+
     buckets: int = 4
     """Number of lengths to which lines are padded; each is compiled separately."""
 
@@ -76,6 +79,8 @@ class Config:
         check_at_least_one(self, "lines", "height", "buckets")
         if not self.step > 0:
             raise UserError(f"--step must be above 0, not {self.step}")
+        if self.framewise and self.augment:
+            raise UserError("--framewise: an alignment is that of one image; add --no-augment")
 
 
 def read(config: Config):
@@ -127,10 +132,12 @@ def grid_levels(units: tuple[int, int, int], height: int):
 
 
 def task(config: Config, metadata: dict[str, Any]):
-    """Write the symbols of a line, by CTC."""
+    """Write the symbols of a line, by CTC or by the class of every frame."""
+    from seqmodels.models.transcription.framewise import framewise_task
     from seqmodels.models.transcription.task import transcription_task
 
-    return transcription_task(partial(model, config, metadata), metadata["alphabet"])
+    make = framewise_task if config.framewise else transcription_task
+    return make(partial(model, config, metadata), metadata["alphabet"])
 
 
 def examples(config: Config) -> list[str]:

@@ -10,13 +10,17 @@ from experiments.handwriting_recognition.inputs import (
     line_inputs,
     scaling_message,
 )
+from seqmodels.data.batching import Fields, example_batches
 from seqmodels.data.handwriting import line_alphabet, line_fields, unknown_characters
+from seqmodels.data.ragged import ragged
 from seqmodels.data.splits import Splits
 from seqmodels.data.text.vocabulary import Vocabulary
 from seqmodels.diagnostics.errors.transcripts import count_edits
-from seqmodels.models.transcription.recognition import Symbols
-from seqmodels.train.examples import example_data
+from seqmodels.errors import UserError
+from seqmodels.models.transcription.recognition import Symbols, frame_symbols
+from seqmodels.train.examples import EVALUATION_BATCH, example_data
 from seqmodels.train.experiment import Baseline, Data
+from seqmodels.train.runs.run import load_run
 
 CANDIDATES = 8  # frequent texts among which the best constant answer is chosen
 
@@ -38,7 +42,10 @@ def line_data(config: Any, parts: Splits, metadata: dict[str, Any] | None) -> Da
                 print(f"{split}: {message}")
     ready = Splits(*(inputs.prepare(samples) for samples in parts))
     fields = Splits(*(line_fields(samples, alphabet, inputs.steps) for samples in ready))
-    metadata |= {"features": int(fields.train["x"].values.shape[1])}
+    if config.framewise:
+        fields = Splits(*(with_frames(part, config.framewise, alphabet) for part in fields))
+    if new:
+        metadata["features"] = int(fields.train["x"].values.shape[1])
     return example_data(
         fields,
         config.training,
@@ -49,6 +56,15 @@ def line_data(config: Any, parts: Splits, metadata: dict[str, Any] | None) -> Da
         buckets=config.buckets,
         augment=inputs.augment(ready.train) if config.augment else None,
     )
+
+
+def with_frames(fields: Fields, path: str, alphabet: Vocabulary) -> Fields:
+    """Add the symbol of every frame, from the alignments of a run."""
+    run = load_run(path)
+    if run.metadata.get("alphabet") != list(alphabet.symbols):
+        raise UserError(f"--framewise {path}: its alphabet differs from that of the data")
+    batches = example_batches(fields, EVALUATION_BATCH, buckets=4)
+    return {**fields, "frames": ragged(frame_symbols(run.model, run.params, batches))}
 
 
 def constant_text(parts: Splits) -> Baseline:

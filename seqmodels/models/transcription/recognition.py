@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from seqmodels.data.batching import Batch, Batches
+from seqmodels.data.ragged import Padded
 from seqmodels.decode.ctc import Transcripts
 from seqmodels.losses.ctc import (
     Posteriors,
@@ -45,6 +46,29 @@ def align_labels(frames: FrameLogits, labels: Transcripts) -> LabelAlignment:
     posteriors = ctc_posteriors(*arguments)
     spans = symbol_spans(ctc_alignment(*arguments), posteriors)
     return LabelAlignment(spans, posteriors, ctc_loss(*arguments).fits)
+
+
+def frame_symbols(
+    model: Transcriber, params: Params, batches: Batches
+) -> list[Int[np.ndarray, "T"]]:
+    """Return the symbol of every frame, by the most likely alignment of each line's label.
+
+    A line whose label does not fit has only blanks.
+    """
+
+    def align(x: Padded, labels: Transcripts) -> Transcripts:
+        frames = model.apply(params, x)
+        found = ctc_alignment(*frames, *labels).symbols > 0.5
+        symbols = jnp.sum(jnp.where(found, labels.tokens[None], 0), axis=1)
+        fits = ctc_loss(*frames, *labels).fits
+        return Transcripts(jnp.where(fits[None], symbols, 0), frames.mask)
+
+    found: dict[int, list[int]] = {}
+    run = jax.jit(align)
+    for batch in map(batches, range(batches.steps_per_epoch)):
+        labels = Transcripts(*map(jnp.asarray, batch.fields["label"]))
+        found |= _by_row(run(batch.fields["x"], labels), batch.rows)
+    return [np.array(found[row], np.int32) for row in sorted(found)]
 
 
 def predict_lines(model: Transcriber, params: Params, batches: Batches) -> list[LineLogits]:

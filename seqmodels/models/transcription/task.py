@@ -39,11 +39,10 @@ def transcription_task(
     per_symbol: divide the loss by the number of symbols; otherwise by the number of lines, in
                 which a long line has a larger weight
     """
-    space = list(alphabet).index(" ") if " " in alphabet else None
 
     def metrics_of(frames: FrameLogits, batch: Any) -> tuple[Array, Metrics]:
         found = _ctc(frames, batch)
-        totals = transcription_metrics(frames, found, batch, space)
+        totals = transcription_metrics(frames, found, batch, alphabet)
         nats = totals["nats"]
         metrics: Metrics = {**totals}
         if per_symbol:
@@ -70,25 +69,35 @@ def _ctc(frames: FrameLogits, batch: Any) -> CtcLoss:
 
 
 def transcription_metrics(
-    frames: FrameLogits, found: CtcLoss, batch: Any, space: int | None = None
+    frames: FrameLogits, found: CtcLoss, batch: Any, alphabet: Sequence[str]
 ) -> dict[str, Total]:
-    """Return ``nats``, ``cer``, ``exact``, ``blanks``, ``misfits`` and, with a space, ``wer``."""
+    """Return ``nats``, ``misfits`` and the error rates."""
+    weight = jnp.asarray(batch.weight, jnp.float32)
+    lengths = jnp.sum(jnp.asarray(batch.fields["label"].mask), axis=0, dtype=jnp.float32)
+    fits = found.fits.astype(jnp.float32)
+    return {
+        "nats": Total(jnp.sum(weight * found.nats), jnp.sum(weight * fits * lengths)),
+        "misfits": weighted_sum(1.0 - fits, weight),
+        **error_metrics(frames, batch, alphabet),
+    }
+
+
+def error_metrics(frames: FrameLogits, batch: Any, alphabet: Sequence[str]) -> dict[str, Total]:
+    """Return ``cer``, ``exact``, ``blanks`` and, with a space, ``wer`` of greedy decoding."""
     label, weight = batch.fields["label"], jnp.asarray(batch.weight, jnp.float32)
     written = ctc_greedy(frames.logits, frames.mask, blank=BLANK)
     truth = Transcripts(jnp.asarray(label.values), jnp.asarray(label.mask))
     edits, lengths = _edits(written, truth)
-    fits = found.fits.astype(jnp.float32)
     is_blank = jnp.argmax(frames.logits, axis=-1) == BLANK
     metrics = {
-        "nats": Total(jnp.sum(weight * found.nats), jnp.sum(weight * fits * lengths)),
         "cer": Total(jnp.sum(weight * edits), jnp.sum(weight * lengths)),
         "exact": weighted_sum((edits == 0).astype(jnp.float32), weight),
         "blanks": weighted_sum(
             is_blank.astype(jnp.float32), jnp.where(frames.mask, weight[None], 0.0)
         ),
-        "misfits": weighted_sum(1.0 - fits, weight),
     }
-    if space is not None:
+    if " " in alphabet:
+        space = list(alphabet).index(" ")
         words = _edits(*(Transcripts(*hash_words(*each, space)) for each in (written, truth)))
         metrics["wer"] = Total(*(jnp.sum(weight * count) for count in words))
     return metrics
