@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tyro.conf import Positional
 
-from seqmodels.commands.ctc_search import SearchArguments, SearchWeights, search_decoder
+from seqmodels.commands.ctc_search import CtcSearchArguments, SearchWeights, search_decoder
 from seqmodels.commands.output import print_picture
 from seqmodels.errors import UserError
 from seqmodels.train.runs.run import Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RecogniseArguments(SearchArguments):
+class RecogniseArguments(CtcSearchArguments):
     """Which files to recognize, and how."""
 
     files: Positional[tuple[str, ...]] = ()

@@ -17,7 +17,7 @@ BONUSES = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True)
-class SearchArguments:
+class CtcSearchArguments:
     """How texts are read from the network's outputs."""
 
     beam: int = 0
@@ -68,7 +68,7 @@ Decoder = Callable[[Any, SearchWeights], "Transcripts"]
 
 
 def search_decoder(
-    arguments: SearchArguments, alphabet: Sequence[str], texts: Callable[[], Sequence["Symbols"]]
+    arguments: CtcSearchArguments, alphabet: Sequence[str], texts: Callable[[], Sequence["Symbols"]]
 ) -> Decoder:
     """Return the compiled decoder ``(frames, weights) -> transcripts``.
 
@@ -96,7 +96,7 @@ def search_decoder(
 
 
 def character_models(
-    arguments: SearchArguments, alphabet: Sequence[str], texts: Callable[[], Sequence["Symbols"]]
+    arguments: CtcSearchArguments, alphabet: Sequence[str], texts: Callable[[], Sequence["Symbols"]]
 ) -> list["Scorer"]:
     """Return the scorers of ``--ngram`` and ``--lm``."""
     from seqmodels.decode.scorers import automaton_scorer
@@ -133,7 +133,7 @@ def language_model_scorer(path: str, alphabet: Sequence[str]) -> "Scorer":
     )
 
 
-def constraints(arguments: SearchArguments, alphabet: Sequence[str]) -> list["Scorer"]:
+def constraints(arguments: CtcSearchArguments, alphabet: Sequence[str]) -> list["Scorer"]:
     """Return the scorers of ``--lexicon`` and ``--phrases``."""
     from seqmodels.data.text.vocabulary import Vocabulary
     from seqmodels.decode.automata import lexicon, phrase_bonus

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from seqmodels.commands import evaluate as evaluation
 from seqmodels.commands.ctc_search import (
-    SearchArguments,
+    CtcSearchArguments,
     SearchWeights,
     search_decoder,
     tune_weights,
@@ -29,7 +29,7 @@ class SplitTranscripts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TranscriptArguments(SearchArguments):
+class TranscriptArguments(CtcSearchArguments):
     """What to evaluate on, and how texts are read from the network's outputs."""
 
     data: str | None = None
