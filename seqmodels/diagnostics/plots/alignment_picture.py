@@ -60,20 +60,20 @@ def draw_alignment(
     from matplotlib.figure import Figure
 
     spans, stride = symbol_spans_of(alignment), alignment.stride
-    steps = (np.arange(len(alignment.posteriors)) + 0.5) * stride
-    width = float(np.clip(0.04 * len(steps) * min(stride, 4), 6.0, 16.0))
+    edges = np.arange(len(alignment.posteriors) + 1) * stride
+    width = float(np.clip(0.05 * edges[-1], 6.0, 16.0))
     figure = Figure(figsize=(width, 3.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=shared, height_ratios=(3, 2))
     draw_input(above, spans)
     for number, (symbol, span) in enumerate(zip(alignment.symbols, spans, strict=True)):
         curve = alignment.posteriors[:, number]
-        below.fill_between(steps, curve, color=span.color, alpha=0.35, linewidth=0, step="mid")
-        below.step(steps, curve, color=span.color, linewidth=1, where="mid")
+        below.stairs(curve, edges, color=span.color, alpha=0.4, fill=True)
+        below.stairs(curve, edges, color=span.color)
         below.axvspan(span.begin, span.end, color=span.color, alpha=0.12, linewidth=0)
         text = "␣" if symbol == " " else symbol
         center = (span.begin + span.end) / 2
         below.text(center, 1.08, text, ha="center", color=span.color, fontsize=13, weight="bold")
     below.set(ylim=(0, 1.32), yticks=(0, 0.5, 1), ylabel="posterior", xlabel="step")
-    below.set_xlim(0, len(alignment.posteriors) * stride)
+    below.set_xlim(0, edges[-1])
     below.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
