@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from seqmodels.errors import UserError
 from seqmodels.losses.classification import cross_entropy, is_correct, weighted_sum
 from seqmodels.models.transcription.task import error_metrics
 from seqmodels.models.transcription.transcriber import FrameLogits, Transcriber
@@ -23,6 +24,11 @@ def framewise_task(build: Callable[[dict[str, Any]], Transcriber], alphabet: Seq
 
     def metrics_of(found: FrameLogits, batch: Any) -> tuple[Array, Metrics]:
         symbols = jnp.asarray(batch.fields["frames"].values)
+        if symbols.shape != found.mask.shape:
+            raise UserError(
+                f"the alignment has {len(symbols)} frames and the model {len(found.mask)}; both "
+                "models need the same subsampling"
+            )
         weight = jnp.where(found.mask, jnp.asarray(batch.weight)[None], 0.0)
         nats = weighted_sum(cross_entropy(found.logits, symbols), weight)
         correct = weighted_sum(is_correct(found.logits, symbols), weight)
