@@ -22,9 +22,9 @@ from seqmodels.models.transcription.config import TranscriberConfig
 from seqmodels.train.config import FitConfig, OptimizerConfig, check_at_least_one
 
 TRAINING = FitConfig(
-    steps=2500,
+    steps=1200,
     batch_size=32,
-    evaluate_every=500,
+    evaluate_every=300,
     dispatch=1,
     optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine", warmup_steps=200.0),
 )

@@ -5,6 +5,19 @@ from seqmodels.train.experiment import Recipe, Result
 MACHINE = "one core of an Intel Xeon with AVX-512, compiled kernels (make native)"
 
 RECIPES = {
+    "words": Recipe(
+        data="generated words in stroke fonts, 3,000 / 375 / 375 words",
+        bundled=True,
+        flags={"steps": 2500, "evaluate_every": 500},
+        results=(
+            Result("cer", 0.0017, reference="always 'tag' 0.892"),
+            Result("cer", 0.0009, split="dev"),
+            Result("exact", 0.9893),
+        ),
+        minutes=5.6,
+        machine=MACHINE,
+        note="One run. After 1,000 steps the error of dev is 0.006.",
+    ),
     "unipen": Recipe(
         data="UniPen words by writer, 11,221 / 1,057 / 1,994 words",
         flags={
