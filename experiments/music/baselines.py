@@ -6,15 +6,15 @@ over all frames of a split, the first frame of each piece and silent frames incl
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from math import log
 from itertools import pairwise
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from experiments.music.frames import frame_inputs
-from seqmodels.data.music.rolls import KEYS, Piece
+from seqmodels.data.music.rolls import KEYS
 from seqmodels.data.splits import Splits
 from seqmodels.train.experiment import Baseline
 
@@ -38,7 +38,7 @@ def baselines(parts: Splits) -> list[Baseline]:
     return [Baseline(name, *numbers) for name, numbers in values.items()]
 
 
-Rolls = Sequence[Bool[np.ndarray, "T K"]]
+Rolls = Sequence[Bool[np.ndarray, "_ K"]]
 
 
 def _independent_keys(train: Rolls, others: Sequence[Rolls], given_last: bool) -> list[float]:
@@ -83,7 +83,7 @@ class NoteCounts:
 
     The contexts are none, the number k of notes below, the k-th note of the frame before, the note
     below and the k-th of the frame before, all notes below and that one, and all notes below and
-    the whole frame before. A context is interpolated with the one before it (Witten and Bell, 1991):
+    the whole frame before. Each is interpolated with the one before it (Witten and Bell, 1991):
 
         p_c(i) = (n_c(i) + t_c p_{c-1}(i)) / (n_c + t_c),    t_c different notes were counted in c
 
@@ -140,4 +140,6 @@ def note_events(before: Frame, notes: Frame, as_intervals: bool) -> Iterator[Not
         found = LISTED_END if note == END else note - origin
         contexts = [(), (k,), (k, *last), (*below[-1:], START, *last), (*below, START, *last)]
         contexts.append((*below, START, START, *all_last))
-        yield NoteEvent(found, lowest - origin, 1.0 / (END + 1 - lowest), tuple(enumerate(contexts)))
+        yield NoteEvent(
+            found, lowest - origin, 1.0 / (END + 1 - lowest), tuple(enumerate(contexts))
+        )

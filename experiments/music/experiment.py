@@ -1,14 +1,25 @@
-"""Music: predict and compose polyphonic music, frame by frame."""
+"""Music: predict and compose polyphonic music, frame by frame.
 
-from dataclasses import dataclass, replace
+    python -m experiments.music                          generated chorales, whose entropy is known
+    python -m experiments.music --data FILE.json         JSB chorales
+    python -m experiments.music --data FILE.mat          piano rolls, for example Nottingham
+    python -m experiments.music compose RUN --prime FILE.mid --to FILE.wav
+
+Boulanger-Lewandowski et al. (2012), "Modeling temporal dependencies in high-dimensional sequences".
+"""
+
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from experiments.music.commands import compose
 from experiments.music.recipes import RECIPES
 from seqmodels.cli import Data, Metric, define_experiment
 from seqmodels.errors import UserError
 from seqmodels.models.config import RecurrentConfig
 from seqmodels.train.config import FitConfig, OptimizerConfig, check_at_least_one, check_fractions
+
+EVALUATION_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -67,26 +78,26 @@ def read(config: Config):
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Pack the pieces into rows as long as the longest one; training transposes them."""
     from experiments.music.baselines import baselines
-    from experiments.music.pieces import generated_name
     from experiments.music.frames import frame_fields, transpose_pieces
+    from experiments.music.pieces import data_name, piece_metadata
     from seqmodels.data.packing import packed_batches
     from seqmodels.train.examples import augment_batches
 
     parts = read(config)
+    metadata = piece_metadata(parts, metadata)
     length = max(len(piece.frames) for part in parts for piece in part)
-    most = max(int(piece.frames.sum(axis=1).max()) for part in parts for piece in part)
     fields = [frame_fields(part, config.meter) for part in parts]
     size, seed = config.training.batch_size, config.training.seed
     train = packed_batches(fields[0], size, length, seed=seed)
-    dev, test = (packed_batches(part, size, length) for part in fields[1:])
+    dev, test = (packed_batches(part, EVALUATION_ROWS, length) for part in fields[1:])
     return Data(
         train=augment_batches(train, transpose_pieces, seed) if config.transpose else train,
         dev=dev,
         test=test,
-        name=config.data or generated_name(),
+        name=data_name(config.data),
         sizes=dict(zip(("train", "dev", "test"), map(len, parts), strict=True)),
         unit="pieces",
-        metadata=metadata or {"most": most},
+        metadata=metadata,
         baselines=baselines(parts),
     )
 
@@ -112,7 +123,7 @@ EXPERIMENT = define_experiment(
     __name__,
     metric=Metric("nats"),
     rates=("dropout", "input_dropout"),
-    smoke={"steps": 20, "evaluate_every": 10, "hidden": 8},
+    smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "item_hidden": 8, "pieces": 12},
     recipes=RECIPES,
-    commands=(),
+    commands=(compose,),
 )

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqmodels.cells.registry import cell_named
+from seqmodels.data.music.rolls import KEYS
 from seqmodels.distributions.autoregressive_set import autoregressive_set, init_autoregressive_set
 from seqmodels.distributions.bernoulli import bernoulli
-from seqmodels.data.music.rolls import KEYS
 from seqmodels.distributions.nade import init_nade, nade
 from seqmodels.flax import layer
 from seqmodels.models.config import RecurrentConfig

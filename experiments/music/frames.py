@@ -56,4 +56,3 @@ def transpose(
     inside = (source >= 0) & (source < KEYS)
     moved = np.take_along_axis(notes, np.clip(source, 0, KEYS - 1), axis=-1)
     return moved * inside.astype(notes.dtype)
-
