@@ -4,16 +4,16 @@ All are estimated by counting on the training pieces, and measured as the networ
 over all frames of a split, the first frame of each piece and silent frames included.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import log
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from experiments.music.counting import Event, count_contexts
 from experiments.music.frames import frame_inputs
+from experiments.music.harmony_fields import DRAWN
 from seqmodels.data.music.rolls import KEYS
 from seqmodels.data.splits import Splits
 from seqmodels.train.experiment import Baseline
@@ -64,61 +64,23 @@ def _rate(now: np.ndarray, counted: np.ndarray) -> Float[np.ndarray, "K"]:
 
 
 def _counted_notes(train: Rolls, others: Sequence[Rolls], as_intervals: bool) -> list[float]:
-    counts = NoteCounts(as_intervals)
-    counts.add(transitions(train))
-    return [counts.nats(transitions(rolls)) for rolls in others]
-
-
-class NoteEvent(NamedTuple):
-    """A note of a frame or its end, and what precedes it, from the general to the specific."""
-
-    note: int
-    lowest: int  # the lowest note that may come here
-    uniform: float  # the probability if all notes from the lowest one and the end are alike
-    contexts: tuple[tuple, ...]
-
-
-class NoteCounts:
-    """Counts of the notes of a frame from the lowest up, each given several contexts.
+    """Return the nats of notes that are counted in several contexts, from the lowest note up.
 
     The contexts are none, the number k of notes below, the k-th note of the frame before, the note
     below and the k-th of the frame before, all notes below and that one, and all notes below and
-    the whole frame before. Each is interpolated with the one before it (Witten and Bell, 1991):
-
-        p_c(i) = (n_c(i) + t_c p_{c-1}(i)) / (n_c + t_c),    t_c different notes were counted in c
+    the whole frame before.
 
     as_intervals: count intervals from the k-th note of the frame before, which is as if all pieces
                   were transposed to all keys
     """
 
-    def __init__(self, as_intervals: bool) -> None:
-        self.as_intervals = as_intervals
-        self.counts: dict[tuple, Counter[int]] = defaultdict(Counter)
+    def events(rolls: Rolls) -> Iterator[tuple[Event, int]]:
+        for (before, notes), number in transitions(rolls).items():
+            for event in note_events(before, notes, as_intervals):
+                yield event, number
 
-    def add(self, transitions: Transitions) -> None:
-        """Count the notes of pieces."""
-        for (before, notes), number in transitions.items():
-            for event in note_events(before, notes, self.as_intervals):
-                for context in event.contexts:
-                    self.counts[context][event.note] += number
-
-    def nats(self, transitions: Transitions) -> float:
-        """Return the mean nats per frame of pieces."""
-        total = 0.0
-        for (before, notes), number in transitions.items():
-            events = note_events(before, notes, self.as_intervals)
-            total -= number * sum(log(self.probability(event)) for event in events)
-        return total / transitions.total()
-
-    def probability(self, event: NoteEvent) -> float:
-        """Return the interpolated probability of a note among those that may come here."""
-        p = event.uniform
-        for context in event.contexts:
-            counts = self.counts.get(context, {})
-            possible = {note: n for note, n in counts.items() if note >= event.lowest}
-            types = max(len(possible), 1)
-            p = (possible.get(event.note, 0) + types * p) / (sum(possible.values()) + types)
-        return p
+    counts = count_contexts(events(train))
+    return [counts.nats(events(rolls)) / sum(map(len, rolls)) for rolls in others]
 
 
 def transitions(rolls: Rolls) -> Transitions:
@@ -130,7 +92,7 @@ def transitions(rolls: Rolls) -> Transitions:
     return counted
 
 
-def note_events(before: Frame, notes: Frame, as_intervals: bool) -> Iterator[NoteEvent]:
+def note_events(before: Frame, notes: Frame, as_intervals: bool) -> Iterator[Event]:
     """Yield the notes of a frame and its end."""
     for k, note in enumerate([*notes, END]):
         below, last = notes[:k], before[k : k + 1]
@@ -140,6 +102,37 @@ def note_events(before: Frame, notes: Frame, as_intervals: bool) -> Iterator[Not
         found = LISTED_END if note == END else note - origin
         contexts = [(), (k,), (k, *last), (*below[-1:], START, *last), (*below, START, *last)]
         contexts.append((*below, START, START, *all_last))
-        yield NoteEvent(
-            found, lowest - origin, 1.0 / (END + 1 - lowest), tuple(enumerate(contexts))
-        )
+        yield Event(found, lowest - origin, 1.0 / (END + 1 - lowest), tuple(contexts))
+
+
+def harmony_baselines(parts: Splits) -> list[Baseline]:
+    """Return the nats per frame of bass, alto and tenor, counted as intervals from the melody.
+
+    The contexts of a voice are none, its note in the frame before, this and the voices that were
+    drawn before it, and this and the melody's move.
+    """
+
+    def events(chorales: Sequence[Chorale]) -> Iterator[tuple[Event, int]]:
+        for chorale in chorales:
+            before = np.concatenate([chorale.pitches[:1] * 0, chorale.pitches[:-1]])
+            for now, last in zip(chorale.pitches.tolist(), before.tolist(), strict=True):
+                for event in voice_events(now, last):
+                    yield event, 1
+
+    counts = count_contexts(events(parts.train))
+    frames = [sum(len(chorale.pitches) for chorale in part) for part in (parts.dev, parts.test)]
+    nats = [counts.nats(events(part)) for part in (parts.dev, parts.test)]
+    means = (total / number for total, number in zip(nats, frames, strict=True))
+    return [Baseline("counted intervals", *means)]
+
+
+def voice_events(now: Sequence[int], last: Sequence[int]) -> Iterator[Event]:
+    """Yield the intervals of bass, alto and tenor from the melody, each with its contexts."""
+    melody = now[0]
+    drawn: tuple[int, ...] = ()
+    for voice in DRAWN:
+        interval, own = now[voice] - melody, last[voice] - melody
+        contexts = [(voice,), (voice, own), (voice, own, *drawn)]
+        contexts.append((voice, own, *drawn, melody - last[0]))
+        yield Event(interval, -10 * KEYS, 1.0 / (KEYS + 1), tuple(contexts))
+        drawn = (*drawn, interval)

@@ -29,7 +29,7 @@ class Config:
     data: str | None = None
     """JSON of frames (JSB chorales), .mat of piano rolls, ...; by default generated chorales."""
 
-    outputs: Literal["notes", "nade", "bernoulli"] = "notes"
+    outputs: Literal["notes", "intervals", "nade", "bernoulli"] = "notes"
     """Distribution of a frame: note by note, NADE, or an independent Bernoulli for each key."""
 
     pieces: int = 600
@@ -109,7 +109,9 @@ def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
 
     inputs = input_size(config.meter)
     cell, size = frame_cell(config.network, inputs, rates), config.network.hidden + inputs
-    return frame_model(cell, size, config.outputs, config.item_hidden, metadata["most"])
+    return frame_model(
+        cell, size, config.outputs, config.item_hidden, metadata["most"], config.network.hidden
+    )
 
 
 def task(config: Config, metadata: dict[str, Any]):

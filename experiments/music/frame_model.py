@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments.music.interval_set import init_interval_set, interval_set
 from seqmodels.cells.registry import cell_named
 from seqmodels.data.music.rolls import KEYS
 from seqmodels.distributions.autoregressive_set import autoregressive_set, init_autoregressive_set
@@ -21,7 +22,7 @@ from seqmodels.wrap_io import wrap_io
 
 
 def frame_model(
-    cell: Cell, hidden: int, outputs: str, item_hidden: int, most: int
+    cell: Cell, hidden: int, outputs: str, item_hidden: int, most: int, last: int
 ) -> SequenceModel:
     """Return the model of the notes of a frame, given a cell that reads the frames before.
 
@@ -31,6 +32,10 @@ def frame_model(
     """
     if outputs == "bernoulli":
         return sequence_model(readout(cell, layer(nnx.Linear, hidden, KEYS)), bernoulli(KEYS))
+    if outputs == "intervals":
+        family = partial(interval_set, last=last)
+        weights = partial(init_interval_set, features=hidden, hidden=item_hidden, most=most)
+        return sequence_model(cell, family, weights=weights)
     init = init_nade if outputs == "nade" else init_autoregressive_set
     family = nade if outputs == "nade" else partial(autoregressive_set, most=most)
     weights = partial(init, features=hidden, size=KEYS, hidden=item_hidden)
@@ -45,5 +50,5 @@ def frame_cell(network: RecurrentConfig, inputs: int, rates: dict[str, Any]) -> 
         dropout(make(size, network.hidden), outputs=rates.get("dropout", 0.0), locked=False)
         for size in sizes[:-1]
     ]
-    both = wrap_io(stack(*layers), after=lambda own, x, y: jnp.concatenate([y, x], axis=-1))
-    return dropout(both, inputs=rates.get("input_dropout", 0.0), locked=False)
+    noisy = dropout(stack(*layers), inputs=rates.get("input_dropout", 0.0), locked=False)
+    return wrap_io(noisy, after=lambda own, x, y: jnp.concatenate([y, x], axis=-1))
