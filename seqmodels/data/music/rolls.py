@@ -150,15 +150,24 @@ def _frame_span(note: Note, steps: int) -> tuple[int, int]:
     return begin, max(begin + 1, quantise(note.start + note.duration, steps))
 
 
+def key_spans(frames: Bool[np.ndarray, "T K"]) -> list[tuple[int, int, int]]:
+    """Return the notes of a roll: column, first frame, and the frame after the last one.
+
+    >>> key_spans(np.array([[True, False], [True, True]]))
+    [(0, 0, 2), (1, 1, 2)]
+    """
+    edges = np.diff(np.pad(frames.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    begins, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+    return [(key, begin, end) for (key, begin), (_, end) in pairs]
+
+
 def score_from_piece(piece: Piece) -> Score:
     """Convert a piano roll to notes; a key that stays on is one note."""
-    edges = np.diff(np.pad(piece.frames.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    notes = []
-    for key, edge in enumerate(edges):
-        begins, ends = np.flatnonzero(edge == 1).tolist(), np.flatnonzero(edge == -1).tolist()
-        for begin, end in zip(begins, ends, strict=True):
-            duration = Fraction(end - begin, piece.steps)
-            notes.append(Note(LOWEST + key, Fraction(begin, piece.steps), duration))
+    notes = [
+        Note(LOWEST + key, Fraction(begin, piece.steps), Fraction(end - begin, piece.steps))
+        for key, begin, end in key_spans(piece.frames)
+    ]
     return make_score(notes, name=piece.name, meter=piece.meter, tempo=piece.tempo)
 
 
