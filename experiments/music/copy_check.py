@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 from seqmodels.data.music.rolls import KEYS
 
 
-class Run(NamedTuple):
+class SharedRun(NamedTuple):
     """A run that a piece shares with a training piece: frames, and where it ends in both."""
 
     length: int
@@ -93,15 +93,15 @@ class CopyCheck:
                 self.places.append((number, self._frame(position)))
             self.automaton.extend(("end of piece", number), -1)
 
-    def longest_run(self, frames: Shaped[np.ndarray, "T K"]) -> Run:
+    def longest_run(self, frames: Shaped[np.ndarray, "T K"]) -> SharedRun:
         """Return the longest run of frames that is also in a training piece."""
-        best = Run(0, 0, -1, -1)
+        best = SharedRun(0, 0, -1, -1)
         for position, (length, end) in enumerate(self.automaton.matches(self._tokens(frames))):
             if self.any_key:
                 length = 0 if position % 2 else (length + 1) // 2
             if length > best.length:
                 piece, training_frame = self.places[end]
-                best = Run(length, self._frame(position) + 1, piece, training_frame + 1)
+                best = SharedRun(length, self._frame(position) + 1, piece, training_frame + 1)
         return best
 
     def _frame(self, position: int) -> int:

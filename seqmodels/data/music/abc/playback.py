@@ -1,6 +1,5 @@
 """Tunes in ABC notation as scores: repeats, ties and chord symbols written out."""
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -8,47 +7,10 @@ from pathlib import Path
 
 from seqmodels.data.music.abc.bars import played_bars
 from seqmodels.data.music.abc.scanner import split_tunes
-from seqmodels.data.music.abc.spelling import LETTERS, NATURAL
 from seqmodels.data.music.abc.tunes import Sound, Tune, parse_tune
-from seqmodels.data.music.rolls import OCTAVE, Note, Score, make_score
+from seqmodels.data.music.chords import chord_pitches
+from seqmodels.data.music.rolls import Note, Score, make_score
 from seqmodels.errors import UserError
-
-CHORD = re.compile(r"(?P<root>[A-G][#b]?)(?P<quality>[^/\s]*)(?:/(?P<bass>[A-Ga-g][#b+]?))?")
-QUALITIES = {
-    "": (0, 4, 7), "maj": (0, 4, 7), "m": (0, 3, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10),
-    "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11), "6": (0, 4, 7, 9), "m6": (0, 3, 7, 9),
-    "d": (0, 3, 6), "dim": (0, 3, 6), "dim7": (0, 3, 6, 9), "a": (0, 4, 8), "aug": (0, 4, 8),
-    "+": (0, 4, 8), "9": (0, 4, 7, 10, 14), "7b9": (0, 4, 7, 10, 13),
-    "sus": (0, 5, 7), "sus4": (0, 5, 7), "sus2": (0, 2, 7),
-}  # fmt: skip
-CHORD_OCTAVE = 48  # the lowest root of an accompanying chord, C3
-# The Nottingham collection writes F# in the bass as f+.
-SIGNS = {"#": 1, "+": 1, "b": -1, "": 0}
-
-
-def pitch_class(name: str) -> int:
-    """Return the pitch class of a name such as ``F#``.
-
-    >>> pitch_class("F#"), pitch_class("Bb"), pitch_class("e")
-    (6, 10, 4)
-    """
-    return (NATURAL[LETTERS.index(name[0].upper())] + SIGNS[name[1:]]) % OCTAVE
-
-
-def chord_pitches(symbol: str) -> tuple[int, ...]:
-    """Return the pitches of a chord symbol in close position; empty if it is unknown.
-
-    >>> chord_pitches("Dm"), chord_pitches("G7/b")
-    ((50, 53, 57), (47, 55, 59, 62, 65))
-    """
-    match = CHORD.fullmatch(symbol.strip(" ()"))
-    if not match or match["quality"] not in QUALITIES:
-        return ()
-    root = CHORD_OCTAVE + pitch_class(match["root"])
-    pitches = [root + interval for interval in QUALITIES[match["quality"]]]
-    if match["bass"]:
-        pitches.insert(0, CHORD_OCTAVE - OCTAVE + pitch_class(match["bass"]))
-    return tuple(pitches)
 
 
 def score_from_tune(tune: Tune, chords: bool = True) -> Score:

@@ -8,9 +8,8 @@ import re
 from typing import NamedTuple
 
 from seqmodels.data.music.abc.scanner import Token
+from seqmodels.data.music.chords import LETTERS, NATURAL
 
-LETTERS = "CDEFGAB"
-NATURAL = (0, 2, 4, 5, 7, 9, 11)
 ACCIDENTALS = {"__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}
 SIGNS = {value: sign for sign, value in ACCIDENTALS.items()}
 FIFTHS = "FCGDAEB"  # the order in which sharps appear

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from seqmodels.data.music.abc.playback import CHORD, pitch_class
 from seqmodels.data.music.abc.scanner import Token, scan
 from seqmodels.data.music.abc.spelling import (
-    LETTERS,
     MODES,
     SIGNS,
     KeySignature,
@@ -18,9 +16,10 @@ from seqmodels.data.music.abc.spelling import (
     place_text,
     sharps,
 )
+from seqmodels.data.music.chords import CHORD, LETTERS, pitch_class
+from seqmodels.data.music.rolls import OCTAVE
 from seqmodels.errors import UserError
 
-OCTAVE = 12
 TONICS = tuple(letter + sign for sign in ("", "b", "#") for letter in LETTERS)
 
 

@@ -5,8 +5,6 @@ from itertools import pairwise
 
 from seqmodels.data.music.abc.headers import bar_duration
 from seqmodels.data.music.abc.spelling import (
-    LETTERS,
-    NATURAL,
     SIGNS,
     Speller,
     natural_pitch,
@@ -14,6 +12,7 @@ from seqmodels.data.music.abc.spelling import (
     place_text,
     signature,
 )
+from seqmodels.data.music.chords import LETTERS, NATURAL
 from seqmodels.data.music.rolls import OCTAVE, Score, score_duration
 
 UNITS = 4  # per quarter note: L:1/16

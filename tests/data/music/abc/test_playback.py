@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 
 from seqmodels.data.music.abc.playback import (
-    chord_pitches,
     read_abc,
     read_abc_scores,
     score_from_tune,
@@ -32,14 +31,6 @@ def test_ties_repeats_and_chords():
     assert score.messages == ("Song: the chord '?' was left out",)
     assert (score.name, score.meter, score.tempo) == ("Song", (3, 4), 90.0)
     assert {n.voice for n in score_from_tune(parse_tune(TUNE), chords=False).notes} == {0}
-
-
-def test_chord_symbols():
-    assert chord_pitches("Bb") == (58, 62, 65)
-    assert chord_pitches("F#m7") == (54, 57, 61, 64)
-    assert chord_pitches("(C/e)") == (40, 48, 52, 55)
-    assert chord_pitches("Ad") == (57, 60, 63)
-    assert chord_pitches("H") == chord_pitches("slowly") == ()
 
 
 def test_files(tmp_path):
