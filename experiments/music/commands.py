@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seqmodels.cli import Run
 from seqmodels.errors import UserError
@@ -25,7 +26,7 @@ class ComposeArguments:
     """Seed of the draws."""
 
     to: str | None = None
-    """File to write (.mid, .wav, .abc or .png); by default composed.mid in the run directory."""
+    """File to write (.mid, .wav or .abc); by default composed.mid in the run directory."""
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "length")
@@ -35,31 +36,67 @@ class ComposeArguments:
 
 def compose(run: Run, arguments: ComposeArguments) -> None:
     """Compose a piece, or continue one; write it, and draw its piano roll."""
-    import numpy as np
-
     from experiments.music.composer import compose_frames, nats_of_frames
-    from experiments.music.files import read_piece, write_piece
+    from experiments.music.files import check_ending, write_score
     from seqmodels.commands.output import print_field, print_picture
-    from seqmodels.data.music.rolls import KEYS, Piece
+    from seqmodels.data.music.rolls import Piece, score_from_piece
+    from seqmodels.diagnostics.plots.piano_roll import draw_piano_roll
 
-    steps, meter = run.metadata["steps"], run.config.meter
-    prime = np.zeros((0, KEYS), bool)
-    if arguments.prime:
-        prime = read_piece(Path(arguments.prime), steps).frames
-    if len(prime) > arguments.length:
-        raise UserError(
-            f"--prime {arguments.prime} has {len(prime)} frames, more than --length "
-            f"{arguments.length}; raise --length"
-        )
+    path = Path(arguments.to) if arguments.to else run.path / "composed.mid"
+    check_ending(path)
+    prime, meter = read_prime(arguments, run.metadata["steps"]), run.config.meter
     options = {"temperature": arguments.temperature, "seed": arguments.seed}
     frames = compose_frames(run.model, run.params, prime, arguments.length, meter, **options)
-    piece = Piece(frames, "composed", steps, tempo=run.metadata["tempo"])
+    piece = Piece(frames, "composed", run.metadata["steps"], tempo=run.metadata["tempo"])
     nats = nats_of_frames(run.model, run.params, frames, meter)
     print_field("frames", f"{len(prime)} given, {len(frames) - len(prime)} composed")
-    print_field("nats", f"{nats[len(prime) :].mean():.4f} per composed frame")
-    path = Path(arguments.to) if arguments.to else run.path / "composed.mid"
-    write_piece(piece, path, len(prime))
+    if len(prime) < len(frames):
+        print_field("nats", f"{nats[len(prime) :].mean():.4f} per composed frame")
+    print_copies(run, frames[len(prime) :])
+    write_score(score_from_piece(piece), path)
     print_field("piece", str(path))
-    if path.suffix != ".png":
-        write_piece(piece, run.path / "composed.png", len(prime))
-        print_picture(run.path / "composed.png")
+    picture = run.path / "composed.png"
+    draw_piano_roll(frames, picture, primer=len(prime), bar=meter, nats=nats)
+    print_picture(picture)
+
+
+def read_prime(arguments: ComposeArguments, steps: int) -> Any:
+    """Return the frames to continue, which may be none."""
+    import numpy as np
+
+    from experiments.music.files import read_piece
+    from seqmodels.data.music.rolls import KEYS
+
+    if not arguments.prime:
+        return np.zeros((0, KEYS), bool)
+    frames = read_piece(Path(arguments.prime), steps).frames
+    if len(frames) > arguments.length:
+        raise UserError(
+            f"--prime {arguments.prime} has {len(frames)} frames, more than --length "
+            f"{arguments.length}; raise --length"
+        )
+    return frames
+
+
+def print_copies(run: Run, frames: Any) -> None:
+    """Print the longest run shared with a training piece, if the run's data can be read."""
+    from statistics import median
+
+    from experiments.music.copy_check import CopyCheck, longest_runs
+    from experiments.music.experiment import read
+    from seqmodels.commands.output import print_field
+
+    try:
+        parts = read(run.config)
+    except UserError as error:
+        print_field("copies", f"not checked: {error}")
+        return
+    check = CopyCheck([piece.frames for piece in parts.train], any_key=True)
+    found = check.longest_run(frames)
+    where = f" ({parts.train[found.training_piece].name})" if found.length else ""
+    held_out = longest_runs([piece.frames for piece in parts.test], check)
+    print_field(
+        "copies",
+        f"longest run shared with a training piece, in any key: {found.length} frames{where}; "
+        f"test pieces: median {median(held_out):g}, at most {max(held_out)}",
+    )

@@ -65,17 +65,16 @@ def interval_set(weights: Params, last: int) -> Distribution:
 def _nats(weights: Params, last: int, params: Float[Array, "*B F"], y: Array) -> Float[Array, "*B"]:
     most = len(weights["interval"]["wn"]) - 1
     context, present = as_float32(params), y.astype(jnp.bool_)
-    item = jax.lax.broadcasted_iota(jnp.int32, y.shape, y.ndim - 1)
-    listed = jnp.sort(jnp.where(present, item, END), axis=-1)[..., :most]
+    listed = jnp.sort(jnp.where(present, _keys(y), END), axis=-1)[..., :most]
     end = jnp.full_like(listed[..., :1], END)
     targets = jnp.concatenate([listed, end], axis=-1)
     below = jnp.cumsum(jax.nn.one_hot(listed, KEYS), axis=-2)
     below = jnp.concatenate([jnp.zeros_like(below[..., :1, :]), below], axis=-2)
     scores = _scores(weights, last, context[..., None, :], below, jnp.arange(most + 1))
     each = cross_entropy(scores, targets)
-    counted = jnp.arange(most + 1) <= jnp.sum(present, axis=-1, keepdims=True)
-    nats = jnp.sum(jnp.where(counted, each, 0.0), axis=-1)
-    return jnp.where(jnp.sum(present, axis=-1) > most, jnp.inf, nats)
+    number, size = _keys(each), jnp.sum(present, axis=-1)
+    nats = jnp.sum(jnp.where(number <= size[..., None], each, 0.0), axis=-1)
+    return jnp.where(size > most, jnp.inf, nats)
 
 
 def _draw(
@@ -119,13 +118,18 @@ def _scores(
     origin = _origin(before, highest, number)
     around = [_window(x, origin) for x in (before.astype(below.dtype), below)]
     state = affine(context, w["wh"], w["b"]) + jnp.concatenate(around, axis=-1) @ w["wi"]
-    intervals = jnp.tanh(state + w["wn"][number]) @ w["v"] + w["wn_v"][number]
+    intervals = jnp.tanh(state + _by_number(w["wn"], number, state)) @ w["v"]
+    intervals = intervals + _by_number(w["wn_v"], number, intervals)
     scores = scores + _by_key(intervals, origin)
-    item = jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1)
-    return jnp.where(item > highest[..., None], scores, jnp.finfo(scores.dtype).min)
+    return jnp.where(_keys(scores) > highest[..., None], scores, jnp.finfo(scores.dtype).min)
 
 
-def _keys(x: Float[Array, "*B K"]) -> Int[Array, "*B K"]:
+def _by_number(table: Float[Array, "M H"], number: Int[Array, "N"], like: Array) -> Array:
+    return jnp.broadcast_to(table[number], like.shape)
+
+
+def _keys(x: Array) -> Int[Array, "*B K"]:
+    """Return the index of each element along the last axis."""
     return jax.lax.broadcasted_iota(jnp.int32, x.shape, x.ndim - 1)
 
 
@@ -134,20 +138,28 @@ def _origin(
 ) -> Int[Array, "*B N"]:
     """Return the n-th note of the frame before, else the highest note below."""
     rank = jnp.cumsum(before.astype(jnp.int32), axis=-1)
-    is_origin = before & (rank == number[:, None] + 1)
+    is_origin = before & (rank == jnp.broadcast_to(number[:, None] + 1, rank.shape))
     return jnp.where(jnp.any(is_origin, -1), jnp.argmax(is_origin, -1), jnp.maximum(highest, 0))
 
 
 def _window(x: Float[Array, "*B N K"], origin: Int[Array, "*B N"]) -> Float[Array, "*B N W"]:
     """Return ``x`` from ``SPAN`` keys below the origin to as many above; 0 beyond the keyboard."""
-    padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(SPAN, SPAN)])
-    index = origin[..., None] + jnp.arange(WINDOW, dtype=origin.dtype)
-    return jnp.take_along_axis(padded, index, axis=-1)
+    return _slices(x, origin, SPAN, WINDOW)
 
 
 def _by_key(intervals: Float[Array, "*B N W"], origin: Int[Array, "*B N"]) -> Array:
     """Return the logits of intervals as logits of keys and the end; 0 beyond the window."""
-    padded = jnp.pad(intervals[..., :WINDOW], [(0, 0)] * (intervals.ndim - 1) + [(KEYS, KEYS)])
-    index = jnp.arange(KEYS, dtype=origin.dtype) - origin[..., None] + SPAN + KEYS
-    keys = jnp.take_along_axis(padded, index, axis=-1)
+    keys = _slices(intervals[..., :WINDOW], SPAN + KEYS - origin, KEYS, KEYS)
     return jnp.concatenate([keys, intervals[..., WINDOW:]], axis=-1)
+
+
+def _slices(x: Float[Array, "*B N"], begin: Int[Array, "*B"], pad: int, size: int) -> Array:
+    """Return ``size`` elements of each row, from ``begin``, after padding both ends with zeros."""
+    padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(pad, pad)])
+
+    def one(row: Float[Array, "M"], begin: Int[Array, ""]) -> Float[Array, "L"]:
+        return jax.lax.dynamic_slice(row, (begin,), (size,))
+
+    for _ in range(begin.ndim):
+        one = jax.vmap(one)
+    return one(padded, begin)

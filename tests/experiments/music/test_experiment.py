@@ -11,7 +11,17 @@ from seqmodels.cli import status
 from seqmodels.data.music.midi import read_midi
 from seqmodels.data.music.rolls import piece_from_score
 
-SMOKE = ["--smoke", "--steps", "4", "--evaluate-every", "4", "--dispatch", "4"]
+SMOKE = [
+    "--smoke",
+    "--outputs",
+    "intervals",
+    "--steps",
+    "4",
+    "--evaluate-every",
+    "4",
+    "--dispatch",
+    "4",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +55,10 @@ def test_compose_continues_a_primer(run, folder, capsys):
     (folder / "prime.json").write_text(json.dumps(chords))
     flags = ["--prime", "prime.json", "--length", "12", "--to", "out.mid"]
     assert status(EXPERIMENT, ["compose", str(run), *flags]) == 0
-    assert "3 given, 9 composed" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 given, 9 composed" in out
+    assert "longest run shared with a training piece" in out
+    assert imread(run / "composed.png").std() > 0
     frames = piece_from_score(read_midi(folder / "out.mid"), 1).frames
     assert [np.flatnonzero(frame).tolist() for frame in frames[:3]] == [
         [pitch - 21 for pitch in chord] for chord in chords

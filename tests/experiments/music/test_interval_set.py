@@ -20,13 +20,17 @@ def weights(scale=3.0):
 
 
 def context(last):
-    return jnp.concatenate([jnp.array([0.3, -0.7]), jnp.asarray(frames_from_chords([last])[0], jnp.float32)])
+    return jnp.concatenate(
+        [jnp.array([0.3, -0.7]), jnp.asarray(frames_from_chords([last])[0], jnp.float32)]
+    )
 
 
 def test_probabilities_of_the_next_note_sum_to_one_over_whole_chords():
     params, h = weights(), context([40, 64])
     empty_or_one = np.concatenate([np.zeros((1, KEYS), bool), np.eye(KEYS, dtype=bool)])
-    nats = interval_set(params, 2).nats(jnp.broadcast_to(h, (KEYS + 1, FEATURES)), jnp.asarray(empty_or_one))
+    nats = interval_set(params, 2).nats(
+        jnp.broadcast_to(h, (KEYS + 1, FEATURES)), jnp.asarray(empty_or_one)
+    )
     scores = module._scores(params, 2, h[None], jnp.zeros((1, KEYS)), jnp.array([0]))
     np.testing.assert_allclose(np.exp(-nats[0]), jax.nn.softmax(scores[0])[END], rtol=1e-4)
     assert np.exp(-np.asarray(nats)).sum() < 1.0

@@ -40,7 +40,7 @@ def test_probabilities_of_all_values_sum_to_one_and_follow_the_equation():
 
 def test_draws_have_their_probabilities_and_temperature_zero_is_greedy():
     params = weights()
-    nats, values = all_nats(params)
+    nats, _ = all_nats(params)
     contexts = jnp.broadcast_to(CONTEXT, (4000, 3))
     drawn = voices(params).draw(jax.random.key(2), contexts)
     counts = np.bincount(np.asarray(drawn) @ [4, 1], minlength=16) / 4000
