@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from experiments.music.counting import Event, count_contexts
 from experiments.music.frames import frame_inputs
 from experiments.music.harmony_fields import DRAWN
-from seqmodels.data.music.rolls import KEYS
+from seqmodels.data.music.rolls import KEYS, Chorale
 from seqmodels.data.splits import Splits
 from seqmodels.train.experiment import Baseline
 

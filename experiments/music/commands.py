@@ -1,9 +1,10 @@
-"""The command ``compose``."""
+"""The commands ``compose`` and ``harmonise``."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.music.draws import Draws
 from seqmodels.cli import Run
 from seqmodels.errors import UserError
 from seqmodels.train.config import check_at_least_one
@@ -42,11 +43,15 @@ def compose(run: Run, arguments: ComposeArguments) -> None:
     from seqmodels.data.music.rolls import Piece, score_from_piece
     from seqmodels.diagnostics.plots.piano_roll import draw_piano_roll
 
+    if run.config.form != "frames":
+        raise UserError(
+            f"compose: the run has --form {run.config.form}; give one with --form frames"
+        )
     path = Path(arguments.to) if arguments.to else run.path / "composed.mid"
     check_ending(path)
     prime, meter = read_prime(arguments, run.metadata["steps"]), run.config.meter
-    options = {"temperature": arguments.temperature, "seed": arguments.seed}
-    frames = compose_frames(run.model, run.params, prime, arguments.length, meter, **options)
+    draws = Draws(arguments.temperature, arguments.seed)
+    frames = compose_frames(run.model, run.params, prime, arguments.length, meter, draws)
     piece = Piece(frames, "composed", run.metadata["steps"], tempo=run.metadata["tempo"])
     nats = nats_of_frames(run.model, run.params, frames, meter)
     print_field("frames", f"{len(prime)} given, {len(frames) - len(prime)} composed")
@@ -100,3 +105,75 @@ def print_copies(run: Run, frames: Any) -> None:
         f"longest run shared with a training piece, in any key: {found.length} frames{where}; "
         f"test pieces: median {median(held_out):g}, at most {max(held_out)}",
     )
+
+
+@dataclass(frozen=True)
+class HarmoniseArguments:
+    """What to harmonise."""
+
+    melody: str | None = None
+    """Melody (.mid or .abc); by default the test melodies of the run's data."""
+
+    temperature: float = 0.5
+    """Temperature of the draws; 0 always takes the most likely pitch of each voice."""
+
+    count: int = 8
+    """Number of harmonisations to draw, of which the most likely one is taken."""
+
+    seed: int = 0
+    """Seed of the draws."""
+
+    to: str | None = None
+    """File to write (.mid, .wav or .abc); by default harmonised.mid in the run directory."""
+
+    def __post_init__(self) -> None:
+        check_at_least_one(self, "count")
+        if not self.temperature >= 0:
+            raise UserError("--temperature must not be negative")
+
+
+def harmonise(run: Run, arguments: HarmoniseArguments) -> None:
+    """Add alto, tenor and bass to a melody; count faults of voice leading."""
+    from experiments.music.files import check_ending, write_score
+    from experiments.music.harmony import harmonise_melodies
+    from experiments.music.voice_leading import count_faults
+    from seqmodels.commands.output import print_field, print_picture
+    from seqmodels.data.music.rolls import Chorale, piece_from_chorale, score_from_chorale
+    from seqmodels.diagnostics.plots.piano_roll import draw_piano_roll
+
+    if run.config.form != "harmony":
+        raise UserError(f"harmonise: the run has --form {run.config.form}; train --form harmony")
+    path = Path(arguments.to) if arguments.to else run.path / "harmonised.mid"
+    check_ending(path)
+    originals, melodies = read_melodies(run, arguments)
+    draws = Draws(arguments.temperature, arguments.seed)
+    meter, count = run.config.meter, arguments.count
+    found = harmonise_melodies(run.model, run.params, melodies, meter, draws, count)
+    frames = sum(map(len, melodies))
+    print_field("nats", f"{sum(one.nats for one in found) / frames:.4f} per frame drawn")
+    for name, pieces in (("model", [one.pitches for one in found]), ("original", originals)):
+        if pieces:
+            faults = count_faults(pieces)._asdict().items()
+            rates = ", ".join(f"{kind.replace('_', ' ')} {value:.2f}" for kind, value in faults)
+            print_field(name, f"per 100 frames: {rates}")
+    steps, tempo = run.metadata["steps"], run.metadata["tempo"]
+    chorale = Chorale(found[0].pitches, "harmonised", steps, tempo=tempo)
+    write_score(score_from_chorale(chorale), path)
+    print_field("piece", str(path))
+    picture = run.path / "harmonised.png"
+    draw_piano_roll(piece_from_chorale(chorale).frames, picture, bar=meter)
+    print_picture(picture)
+
+
+def read_melodies(run: Run, arguments: HarmoniseArguments) -> tuple[list, list]:
+    """Return four-part originals, if there are any, and melodies."""
+    from experiments.music.experiment import read
+    from experiments.music.files import read_score
+    from seqmodels.data.music.rolls import melody_from_score
+
+    if arguments.melody:
+        path = Path(arguments.melody)
+        score = read_score(path)._replace(name=f"--melody {path}")
+        return [], [melody_from_score(score, run.metadata["steps"])]
+    originals = [chorale.pitches for chorale in read(run.config).test]
+    return originals, [pitches[:, 0] for pitches in originals]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from experiments.music.draws import Draws
 from experiments.music.frames import frame_inputs
 from seqmodels.decode.sample import SampleState, sample
 from seqmodels.models.sequence.sequence_model import SequenceModel
@@ -27,9 +28,7 @@ def compose_frames(
     prime: Bool[np.ndarray, "P K"],
     length: int,
     meter: int,
-    *,
-    temperature: float = 1.0,
-    seed: int = 0,
+    draws: Draws,
 ) -> Bool[np.ndarray, "T K"]:
     """Return ``length`` frames that begin with the prime, which may be empty.
 
@@ -37,7 +36,9 @@ def compose_frames(
     """
     drawn_by = partial(_continue, model, meter=meter, length=length - len(prime))
     inputs = frame_inputs(np.pad(prime, ((0, 1), (0, 0))), meter)
-    drawn = jax.jit(drawn_by)(params, inputs, jax.random.key(seed), jnp.float32(temperature))
+    drawn = jax.jit(drawn_by)(
+        params, inputs, jax.random.key(draws.seed), jnp.float32(draws.temperature)
+    )
     return np.concatenate([prime, np.asarray(drawn) > 0])
 
 

@@ -34,7 +34,7 @@ class ContextCounts(NamedTuple):
         """Return the interpolated probability of the event's value."""
         p = event.uniform
         for context in enumerate(event.contexts):
-            counts = self.counts.get(context, {})
+            counts = self.counts.get(context) or Counter()
             possible = {value: n for value, n in counts.items() if value >= event.lowest}
             types = max(len(possible), 1)
             p = (possible.get(event.value, 0) + types * p) / (sum(possible.values()) + types)

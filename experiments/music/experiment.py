@@ -4,6 +4,8 @@
     python -m experiments.music --data FILE.json         JSB chorales
     python -m experiments.music --data FILE.mat          piano rolls, for example Nottingham
     python -m experiments.music compose RUN --prime FILE.mid --to FILE.wav
+    python -m experiments.music --form harmony           bass, alto and tenor below a melody
+    python -m experiments.music harmonise RUN --melody FILE.mid
 
 Boulanger-Lewandowski et al. (2012), "Modeling temporal dependencies in high-dimensional sequences".
 """
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from experiments.music.commands import compose
+from experiments.music.commands import compose, harmonise
 from experiments.music.recipes import RECIPES
 from seqmodels.cli import Data, Metric, define_experiment
 from seqmodels.errors import UserError
@@ -27,16 +29,24 @@ class Config:
     """Predict the next frame of a piece of music."""
 
     data: str | None = None
-    """JSON of frames (JSB chorales), .mat of piano rolls, ...; by default generated chorales."""
+    """File of pieces in three splits: .json or .mat of piano rolls, .npz or .json of four voices;
+    by default generated chorales."""
 
-    outputs: Literal["notes", "intervals", "nade", "bernoulli"] = "notes"
-    """Distribution of a frame: note by note, NADE, or an independent Bernoulli for each key."""
+    form: Literal["frames", "harmony", "abc"] = "frames"
+    """What to model: the notes of a frame, the voices below a given melody, or tunes as text."""
+
+    outputs: Literal["intervals", "notes", "nade", "bernoulli"] = "intervals"
+    """Distribution of a frame: note by note with or without logits of intervals, NADE, or an
+    independent Bernoulli variable for each key."""
 
     pieces: int = 600
     """Number of generated training pieces."""
 
     grid: int = 1
-    """Frames per quarter note, for files that do not have a grid."""
+    """Frames per quarter note, for .mat files."""
+
+    every: int = 1
+    """Keep one frame of this many; 4 reads sixteenths as quarter notes."""
 
     transpose: bool = False
     """Transpose each piece by -6 to +5 semitones in training."""
@@ -44,10 +54,10 @@ class Config:
     meter: int = 4
     """Frames in a bar, whose positions are inputs; 0 leaves them out."""
 
-    item_hidden: int = 200
-    """Hidden units of --outputs notes and nade."""
+    item_hidden: int = 150
+    """Hidden units of the distribution of a frame."""
 
-    input_dropout: float = 0.2
+    input_dropout: float = 0.1
     """Fraction of the notes of the frame before that training hides."""
 
     network: RecurrentConfig = RecurrentConfig(cell="gru", hidden=200, dropout=0.5)
@@ -72,53 +82,55 @@ def read(config: Config):
     """Read or generate train, dev and test pieces."""
     from experiments.music.pieces import generated_pieces, read_pieces
 
-    return read_pieces(config.data, config.grid) if config.data else generated_pieces(config.pieces)
+    has_voices = config.form == "harmony"
+    if config.data is None:
+        return generated_pieces(config.pieces, has_voices)
+    return read_pieces(config.data, has_voices, config.grid, config.every)
 
 
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Pack the pieces into rows as long as the longest one; training transposes them."""
-    from experiments.music.baselines import baselines
-    from experiments.music.frames import frame_fields, transpose_pieces
+    from experiments.music.fields import form_fields
     from experiments.music.pieces import data_name, piece_metadata
     from seqmodels.data.packing import packed_batches
     from seqmodels.train.examples import augment_batches
 
     parts = read(config)
-    metadata = piece_metadata(parts, metadata)
-    length = max(len(piece.frames) for part in parts for piece in part)
-    fields = [frame_fields(part, config.meter) for part in parts]
+    fields, transpose, baselines = form_fields(parts, config.form, config.meter)
+    length = max(int(part["y"].lengths.max()) for part in fields)
     size, seed = config.training.batch_size, config.training.seed
-    train = packed_batches(fields[0], size, length, seed=seed)
+    train = packed_batches(fields.train, size, length, seed=seed)
     dev, test = (packed_batches(part, EVALUATION_ROWS, length) for part in fields[1:])
     return Data(
-        train=augment_batches(train, transpose_pieces, seed) if config.transpose else train,
+        train=augment_batches(train, transpose, seed) if config.transpose else train,
         dev=dev,
         test=test,
-        name=data_name(config.data),
-        sizes=dict(zip(("train", "dev", "test"), map(len, parts), strict=True)),
+        name=data_name(config.data, config.form),
+        sizes={name: len(part) for name, part in parts._asdict().items()},
         unit="pieces",
-        metadata=metadata,
-        baselines=baselines(parts),
+        metadata=piece_metadata(parts, metadata),
+        baselines=baselines,
     )
 
 
 def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
-    """Return a recurrent model of frames."""
-    from experiments.music.frame_model import frame_cell, frame_model
-    from experiments.music.frames import input_size
+    """Return a recurrent model of frames, or of the voices below a melody."""
+    from experiments.music.frame_model import frame_model
+    from experiments.music.harmony import harmony_model
 
-    inputs = input_size(config.meter)
-    cell, size = frame_cell(config.network, inputs, rates), config.network.hidden + inputs
-    return frame_model(
-        cell, size, config.outputs, config.item_hidden, metadata["most"], config.network.hidden
-    )
+    if config.form == "harmony":
+        return harmony_model(config.network, config.item_hidden, config.meter, rates)
+    distribution = (config.outputs, config.item_hidden, metadata["most"])
+    return frame_model(config.network, config.meter, *distribution, rates)
 
 
 def task(config: Config, metadata: dict[str, Any]):
     """Predict the notes of each frame; the metric is nats per frame."""
+    from experiments.music.harmony import harmony_task
     from seqmodels.models.sequence.task import sequence_task
 
-    return sequence_task(partial(model, config, metadata))
+    build = partial(model, config, metadata)
+    return harmony_task(build) if config.form == "harmony" else sequence_task(build)
 
 
 EXPERIMENT = define_experiment(
@@ -127,5 +139,5 @@ EXPERIMENT = define_experiment(
     rates=("dropout", "input_dropout"),
     smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "item_hidden": 8, "pieces": 12},
     recipes=RECIPES,
-    commands=(compose,),
+    commands=(compose, harmonise),
 )

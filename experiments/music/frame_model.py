@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments.music.frames import input_size
 from experiments.music.interval_set import init_interval_set, interval_set
 from seqmodels.cells.registry import cell_named
 from seqmodels.data.music.rolls import KEYS
@@ -22,28 +23,37 @@ from seqmodels.wrap_io import wrap_io
 
 
 def frame_model(
-    cell: Cell, hidden: int, outputs: str, item_hidden: int, most: int, last: int
+    network: RecurrentConfig,
+    meter: int,
+    outputs: str,
+    item_hidden: int,
+    most: int,
+    rates: dict[str, Any],
 ) -> SequenceModel:
-    """Return the model of the notes of a frame, given a cell that reads the frames before.
+    """Return the model of the notes of a frame, given the frames before.
 
-    outputs:     "bernoulli", "notes" or "nade"
-    item_hidden: hidden units of the last two
-    most:        maximum number of notes in a frame, for "notes"
+    outputs:     "bernoulli", "nade", "notes" or "intervals"
+    item_hidden: hidden units of the last three
+    most:        maximum number of notes in a frame, for the last two
     """
+    hidden, inputs = network.hidden, input_size(meter)
+    cell, size = frame_cell(network, inputs, rates), hidden + inputs
     if outputs == "bernoulli":
-        return sequence_model(readout(cell, layer(nnx.Linear, hidden, KEYS)), bernoulli(KEYS))
+        return sequence_model(readout(cell, layer(nnx.Linear, size, KEYS)), bernoulli(KEYS))
     if outputs == "intervals":
-        family = partial(interval_set, last=last)
-        weights = partial(init_interval_set, features=hidden, hidden=item_hidden, most=most)
-        return sequence_model(cell, family, weights=weights)
+        weights = partial(init_interval_set, features=size, hidden=item_hidden, most=most)
+        return sequence_model(cell, partial(interval_set, last=hidden), weights=weights)
     init = init_nade if outputs == "nade" else init_autoregressive_set
     family = nade if outputs == "nade" else partial(autoregressive_set, most=most)
-    weights = partial(init, features=hidden, size=KEYS, hidden=item_hidden)
+    weights = partial(init, features=size, size=KEYS, hidden=item_hidden)
     return sequence_model(cell, family, weights=weights)
 
 
 def frame_cell(network: RecurrentConfig, inputs: int, rates: dict[str, Any]) -> Cell:
-    """Return recurrent layers with dropout on the notes that they read and on their outputs."""
+    """Return recurrent layers with dropout, whose outputs are followed by their inputs.
+
+    The distribution of a frame reads both, so that it knows the frame before exactly.
+    """
     make = cell_named(network.cell)
     sizes = [inputs] + [network.hidden] * network.layers
     layers = [

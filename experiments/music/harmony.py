@@ -4,6 +4,7 @@ Voices are drawn in the order bass, alto, tenor. Before it predicts them, the mo
 voices of the frame before, and the melody from the frame before to four frames ahead.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,12 +13,27 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from experiments.music.draws import Draws
 from experiments.music.frame_model import frame_cell
-from experiments.music.voices import init_voices, voices
+from experiments.music.harmony_fields import (
+    DRAWN,
+    NAMES,
+    ORDER,
+    SYMBOLS,
+    WINDOW,
+    melody_windows,
+    pitches_of,
+    positions,
+    symbols_of,
+)
+from experiments.music.voices import init_voices, voice_nats, voices
+from seqmodels.data.packing import PackedBatch
 from seqmodels.feedback import FeedbackInput, feedback
 from seqmodels.models.config import RecurrentConfig
+from seqmodels.models.sequence.batch_view import SequenceView, view_sequences
 from seqmodels.models.sequence.sequence_model import SequenceModel, sequence_model
-from seqmodels.types import Array, Cell, Params
+from seqmodels.models.sequence.task import sequence_task
+from seqmodels.types import Array, Carry, Cell, Params, Task, Total
 from seqmodels.unroll import unroll
 
 
@@ -40,42 +56,70 @@ def harmony_model(
     return sequence_model(cell, voices, weights=partial(init_voices, **sizes, hidden=item_hidden))
 
 
+def harmony_view(batch: PackedBatch) -> SequenceView:
+    """Return the view of a batch with the fields of ``harmony_fields``."""
+    fields = batch.fields
+    x = inputs_of_step(*(jnp.asarray(fields[name]) for name in ("before", "melody", "position")))
+    inputs: dict[str, Any] = {"x": x, "y": fields["y"]}
+    return view_sequences(batch._replace(fields=inputs))
+
+
+def harmony_task(build: Callable[[dict[str, Any]], SequenceModel]) -> Task:
+    """Return the task of predicting bass, alto and tenor; also measure the nats of each voice."""
+    task = sequence_task(build, view=harmony_view)
+
+    def measure(params: Params, rates: dict, memory: Carry, batch: PackedBatch):
+        view, model = harmony_view(batch), build(rates)
+        outputs, _ = model.unroll(params, view.inputs, memory, view.resets)
+        nats = voice_nats(params["distribution"], outputs, view.targets)
+        weight = view.weight[..., None]
+        by_voice = Total(jnp.sum(nats * weight, axis=(0, 1)), jnp.sum(weight, axis=(0, 1)))
+        memory, metrics = task.measure(params, rates, memory, batch)
+        return memory, {**metrics, "nats_by_voice": by_voice}
+
+    return task._replace(measure=measure, labels={"nats_by_voice": NAMES})
+
+
 class Harmony(NamedTuple):
-    """Four voices, and the nats of the three that were drawn."""
+    """Four voices, and the sum of the nats of the three that were drawn."""
 
     pitches: Int[np.ndarray, "T 4"]
     nats: float
 
 
-def harmonise(
+def harmonise_melodies(
     model: SequenceModel,
     params: Params,
-    melody: Int[np.ndarray, "T"],
+    melodies: Sequence[Int[np.ndarray, "_"]],
     meter: int,
-    *,
-    temperature: float = 1.0,
-    seed: int = 0,
+    draws: Draws,
     count: int = 1,
-) -> Harmony:
-    """Draw ``count`` harmonisations of a melody, and return the most likely one.
+) -> list[Harmony]:
+    """Draw ``count`` harmonisations of each melody, and return the most likely ones.
 
-    melody: MIDI pitches, -1 in rests; the soprano of the result
+    Melodies are MIDI pitches, -1 in rests. They are the sopranos of the results.
     """
-    symbols = symbols_of(melody)
-    context = (melody_windows(symbols), positions(len(melody), meter))
-    tiled = tuple(np.repeat(each[:, None], count, axis=1) for each in context)
-    draws = jax.jit(partial(_draw_voices, model))
-    drawn, nats = draws(params, tiled, jax.random.key(seed), jnp.float32(temperature))
-    best = int(np.argmin(nats))
-    pitches = np.zeros((len(melody), 4), np.int32)
-    pitches[:, 0], pitches[:, DRAWN] = melody, pitches_of(np.asarray(drawn[:, best]))
-    return Harmony(pitches, float(nats[best]) / len(melody))
+    length = max(map(len, melodies))  # one shape, so that one program is compiled
+    draw = jax.jit(partial(_draw_voices, model))
+    found = []
+    for number, melody in enumerate(melodies):
+        symbols = np.pad(symbols_of(melody), (0, length - len(melody)))
+        context = (melody_windows(symbols), positions(length, meter))
+        tiled = tuple(np.repeat(each[:, None], count, axis=1) for each in context)
+        key = jax.random.fold_in(jax.random.key(draws.seed), number)
+        drawn, nats = draw(params, tiled, key, jnp.float32(draws.temperature))
+        nats = np.asarray(nats)[: len(melody)].sum(axis=0)
+        best = int(np.argmin(nats))
+        lower = pitches_of(np.asarray(drawn)[: len(melody), best])
+        pitches = np.concatenate([melody[:, None], lower[:, ORDER]], axis=1).astype(np.int32)
+        found.append(Harmony(pitches, float(nats[best])))
+    return found
 
 
 def _draw_voices(
     model: SequenceModel, params: Params, context: tuple, key: Any, temperature: Array
-) -> tuple[Int[Array, "T B N"], Float[Array, "B"]]:
-    """Return the voices, each frame read by the next one, and the nats of each row."""
+) -> tuple[Int[Array, "T B N"], Float[Array, "T B"]]:
+    """Return the voices, each frame read by the next one, and the nats of each frame."""
     distribution = model.distribution(params)
     cell = Cell(init=model.init, start=model.start, step=model.step)
     drawn = feedback(
@@ -85,7 +129,7 @@ def _draw_voices(
     values = jnp.zeros((*rows, len(DRAWN)), jnp.int32)
     inputs = FeedbackInput(values, jnp.zeros(rows, bool), context)
     out, _ = unroll(drawn, params, inputs, key=key)
-    return out.value, jnp.sum(distribution.nats(out.output, out.value), axis=0)
+    return out.value, distribution.nats(out.output, out.value)
 
 
 def _silence() -> Int[Array, "N"]:

@@ -12,6 +12,7 @@ from seqmodels.data.ragged import Ragged, ragged
 
 DRAWN = (3, 1, 2)  # bass, alto, tenor: columns of ``Chorale.pitches``
 NAMES = ("bass", "alto", "tenor")
+ORDER = (1, 2, 0)  # where alto, tenor and bass are among those drawn
 SYMBOLS = KEYS + 1  # 0 is silence
 BACK, AHEAD = 1, 4  # frames of the melody before and after the current one that the model reads
 WINDOW = BACK + 1 + AHEAD

@@ -1,27 +1,31 @@
 """Train, dev and test pieces, generated or from files."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments.music.chorale_grammar import generate_splits, nats_per_frame
-from seqmodels.data.music.jsb import read_json, read_mat
-from seqmodels.data.music.rolls import piece_from_chorale
+from seqmodels.data.music.jsb import read_json, read_mat, read_voices
+from seqmodels.data.music.rolls import VOICES, Chorale, Piece, piece_from_chorale
 from seqmodels.data.splits import Splits
 from seqmodels.errors import UserError
 
 OTHERS = 100  # largest number of generated dev and test pieces
 
 
-def generated_pieces(count: int) -> Splits:
-    """Generate chorales, ``count`` of them for training."""
+def generated_pieces(count: int, has_voices: bool) -> Splits:
+    """Generate chorales, ``count`` of them for training, as four voices or as piano rolls."""
     others = min(count, OTHERS)
-    splits = generate_splits(count, others, others)
-    return Splits(**{name: list(map(piece_from_chorale, part)) for name, part in splits.items()})
+    splits = Splits(**generate_splits(count, others, others))
+    return splits if has_voices else Splits(*(list(map(piece_from_chorale, p)) for p in splits))
 
 
-def data_name(path: str | None) -> str:
-    """Return the path, or for generated pieces the least loss that a model can reach."""
-    return path or f"generated chorales (entropy {nats_per_frame():.4f} nats per frame)"
+def data_name(path: str | None, form: str) -> str:
+    """Return the path, or for generated piano rolls the least loss that a model can reach."""
+    if path or form == "harmony":
+        return path or "generated chorales"
+    return f"generated chorales (entropy {nats_per_frame():.4f} nats per frame)"
 
 
 def piece_metadata(parts: Splits, known: dict[str, Any] | None) -> dict[str, Any]:
@@ -30,7 +34,8 @@ def piece_metadata(parts: Splits, known: dict[str, Any] | None) -> dict[str, Any
     known: the metadata of a trained run, which the pieces must fit
     """
     first = parts.train[0]
-    most = max(int(piece.frames.sum(axis=1).max()) for part in parts for piece in part)
+    pieces = (piece for part in parts for piece in part)
+    most = max(_largest_chord(piece) for piece in pieces)
     if known is None:
         return {"most": max(most, 1), "steps": first.steps, "tempo": first.tempo}
     if most > known["most"]:
@@ -40,27 +45,43 @@ def piece_metadata(parts: Splits, known: dict[str, Any] | None) -> dict[str, Any
     return known
 
 
-def read_pieces(path: str, grid: int) -> Splits:
-    """Read the pieces of a data set.
+def _largest_chord(piece: Piece | Chorale) -> int:
+    if isinstance(piece, Chorale):
+        return VOICES
+    return int(piece.frames.sum(axis=1).max())
 
-    grid: frames per quarter note, for files that do not have a grid
+
+def read_pieces(path: str, has_voices: bool, grid: int, every: int) -> Splits:
+    """Read the pieces of a data set, as four voices or as piano rolls.
+
+    grid:  frames per quarter note of a .mat file
+    every: keep one frame of this many
     """
     file = Path(path).expanduser()
     if not file.exists():
         raise UserError(f"--data {path} does not exist")
-    if file.suffix == ".json":
-        parts = read_json(file)
-    elif file.suffix == ".mat":
-        parts = read_mat(file, grid)
+    readers: dict[str, Callable[[Path], dict[str, list]]]
+    if has_voices:
+        readers = {".npz": read_voices, ".json": read_voices}
     else:
-        raise UserError(f"--data {path}: give a .json or .mat file of piano rolls")
-    return check_pieces(path, Splits(**parts))
+        readers = {".json": read_json, ".mat": partial(read_mat, steps=grid)}
+    if file.suffix not in readers:
+        raise UserError(f"--data {path}: give a {' or '.join(readers)} file")
+    parts = Splits(**readers[file.suffix](file))
+    return _thin(path, parts, every)
 
 
-def check_pieces(path: str, parts: Splits) -> Splits:
-    """Return the splits without empty pieces; raise an error if one of the splits is empty."""
-    parts = Splits(*([piece for piece in part if len(piece.frames)] for part in parts))
-    for name, part in parts._asdict().items():
+def _thin(path: str, parts: Splits, every: int) -> Splits:
+    """Keep one frame of ``every``, and pieces with frames; each split needs one."""
+    thinned = Splits(*([_keep_frames(piece, every) for piece in p if len(piece[0])] for p in parts))
+    for name, part in thinned._asdict().items():
         if not part:
             raise UserError(f"--data {path} has no {name} pieces")
-    return parts
+    return thinned
+
+
+def _keep_frames(piece: Any, every: int) -> Any:
+    if piece.steps % every:
+        raise UserError(f"--every {every} does not divide the {piece.steps} frames of a quarter")
+    field = piece._fields[0]
+    return piece._replace(**{field: piece[0][::every], "steps": piece.steps // every})
