@@ -84,3 +84,31 @@ def test_music21_has_no_such_corpus(monkeypatch):
     monkeypatch.setitem(sys.modules, "music21", module)
     with pytest.raises(UserError, match="music21:nobody: music21 has no such corpus"):
         read_music21("nobody", 1)
+
+
+def test_music21_streams(monkeypatch):
+    """Chords, ties and meters through the interface of music21's streams."""
+
+    def stream(**fields):
+        return SimpleNamespace(**fields)
+
+    def element(offset, length, *pitches):
+        midi = [SimpleNamespace(midi=pitch) for pitch in pitches]
+        return SimpleNamespace(offset=offset, quarterLength=length, pitches=midi)
+
+    def part(*elements):
+        flat = stream(notes=elements)
+        return stream(stripTies=lambda: stream(flatten=lambda: flat))
+
+    meters = [SimpleNamespace(numerator=3, denominator=4)]
+    elements = stream(getElementsByClass=lambda name: meters)
+    score = stream(
+        parts=[part(element(0.0, 1.5, 72, 76), element(1.5, 0.0, 90)), part(element(0.5, 1.0, 48))],
+        recurse=lambda: elements,
+    )
+    module = ModuleType("music21")
+    module.corpus = SimpleNamespace(getComposer=lambda name: ["a/bwv1.mxl"], parse=lambda _: score)
+    monkeypatch.setitem(sys.modules, "music21", module)
+    (piece,) = read_music21("bach", 2, (1.0, 0.0, 0.0)).splits["train"]
+    assert chords_from_frames(piece.frames) == [[72, 76], [48, 72, 76], [48, 72, 76]]
+    assert (piece.name, piece.meter) == ("bwv1", (3, 4))

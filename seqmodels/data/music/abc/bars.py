@@ -3,11 +3,10 @@
 import re
 
 from seqmodels.data.music.abc.headers import WHOLE, bar_duration
-from seqmodels.data.music.abc.tunes import Bar, Tune, parse_tune
+from seqmodels.data.music.abc.tunes import MOST_PASSES, Bar, Tune, parse_tune
 from seqmodels.errors import UserError
 
-MOST_PASSES = 9
-PARTS_LIMIT = 64
+MOST_PARTS = 64
 
 
 def playing_order(bars: list[Bar]) -> list[int]:
@@ -62,9 +61,10 @@ def part_order(tune: Tune) -> list[str]:
     if text.count("(") != text.count(")"):
         return []
     while match := re.search(r"\(([A-Z0-9]*)\)(\d?)", text):
-        text = text[: match.start()] + match[1] * int(match[2] or 1) + text[match.end() :]
+        repeated = match[1] * int(match[2] or 1)
+        text = text[: match.start()] + repeated[:MOST_PARTS] + text[match.end() :]
     labels = re.sub(r"([A-Z])(\d)", lambda match: match[1] * int(match[2]), text)
-    return list(re.sub(r"[^A-Z]", "", labels))[:PARTS_LIMIT]
+    return list(re.sub(r"[^A-Z]", "", labels))[:MOST_PARTS]
 
 
 def played_bars(tune: Tune, bars: list[Bar]) -> list[Bar]:

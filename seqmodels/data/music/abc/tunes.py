@@ -23,6 +23,8 @@ from seqmodels.errors import UserError
 
 TUPLET_TIMES = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # others: 3 in compound meters, else 2
 COMPOUND = (6, 9, 12)
+MOST_PASSES = 9  # of a repeated section
+MOST_BARS = 99  # of a rest
 ANNOTATION = ("^", "_", "<", ">", "@")
 
 
@@ -159,7 +161,7 @@ class _Parser:
 
     def _read_bars_rest(self, token: Token) -> None:
         if self.meter:
-            bars = int(token.groups["bars"] or 1)
+            bars = min(int(token.groups["bars"] or 1), MOST_BARS)
             for number in range(bars):
                 self._add(token, (), bar_duration(self.meter), [])
                 if number < bars - 1:
@@ -255,7 +257,7 @@ class _Parser:
         passes: list[int] = []
         for part in token.text.strip("[ ").split(","):
             first, _, last = part.partition("-")
-            passes += range(int(first), int(last or first) + 1)
+            passes += range(int(first), min(int(last or first), MOST_PASSES) + 1)
         self.voice.endings = tuple(passes)
 
     def _read_unknown(self, token: Token) -> None:

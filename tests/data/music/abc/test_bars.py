@@ -105,6 +105,14 @@ def test_a_missing_key_is_a_reason():
     ]
 
 
+def test_large_numbers_are_limited():
+    tune = parse_tune(
+        f"{HEADER}P:{'(' * 30}A{')9' * 30}\nK:C\nP:A\n[1-{'9' * 12} C2|Z{'9' * 12}|\n"
+    )
+    assert len(tune.voices[0]) == 100
+    assert len(played_bars(tune, tune.voices[0])) <= 64 * 100
+
+
 def test_any_text_can_be_checked():
     """What a model writes has reasons, and can be played and transposed, without exceptions."""
     random = np.random.default_rng(0)
