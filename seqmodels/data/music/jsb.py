@@ -7,7 +7,7 @@
 =========  ========================================================================
 
 Boulanger-Lewandowski, Bengio and Vincent (2012), "Modeling temporal dependencies in
-high-dimensional sequences", arXiv:1206.6392. Neither format distinguishes held notes from
+high-dimensional sequences", arXiv:1206.6392. None of the formats distinguishes held notes from
 repeated ones.
 """
 

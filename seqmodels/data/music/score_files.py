@@ -14,13 +14,13 @@ from seqmodels.data.music.synthesis import get_timbre, synthesise, write_wav
 from seqmodels.data.splits import Fractions, hash_split
 from seqmodels.errors import UserError
 
-READERS: dict[str, Callable[[Path], list[Score]]] = {
-    ".mid": lambda path: [read_midi(path)],
-    ".midi": lambda path: [read_midi(path)],
+READERS: dict[str, Callable[[Path, bool], list[Score]]] = {
+    ".mid": lambda path, chords: [read_midi(path)],
+    ".midi": lambda path, chords: [read_midi(path)],
     ".abc": read_abc_scores,
-    ".musicxml": lambda path: [read_musicxml(path)],
-    ".xml": lambda path: [read_musicxml(path)],
-    ".mxl": lambda path: [read_musicxml(path)],
+    ".musicxml": lambda path, chords: [read_musicxml(path)],
+    ".xml": lambda path, chords: [read_musicxml(path)],
+    ".mxl": lambda path, chords: [read_musicxml(path)],
 }
 SPLIT_FOLDERS = {"train": ("train",), "dev": ("dev", "valid", "val"), "test": ("test",)}
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -33,12 +33,15 @@ class Collection(NamedTuple):
     messages: list[str]
 
 
-def read_scores(path: Path) -> list[Score]:
-    """Read all scores of a MIDI, ABC or MusicXML file; notes outside the 88 keys stay."""
+def read_scores(path: Path, chords: bool = True) -> list[Score]:
+    """Read all scores of a MIDI, ABC or MusicXML file; notes outside the 88 keys stay.
+
+    chords: whether the chord symbols of ABC sound
+    """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UserError(f"{path}: give a file that ends in {', '.join(READERS)}")
-    return reader(path)
+    return reader(path, chords)
 
 
 def write_score(score: Score, path: Path, timbre: str = "piano") -> None:

@@ -28,6 +28,12 @@ def test_what_is_written_can_be_read(tmp_path, ending):
     assert score.notes == scale(60).notes
 
 
+def test_chord_symbols_are_optional(tmp_path):
+    path = tmp_path / "x.abc"
+    path.write_text('X:1\nK:C\nL:1/4\n"C"c2|\n')
+    assert [len(read_scores(path, chords)[0].notes) for chords in (True, False)] == [4, 1]
+
+
 def test_unknown_endings(tmp_path):
     with pytest.raises(UserError, match=r"x\.txt: give a file that ends in \.mid"):
         read_scores(tmp_path / "x.txt")

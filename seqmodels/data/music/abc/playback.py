@@ -71,12 +71,16 @@ def _accompaniment(sounds: list[Sound], voice: int, unknown: set[str]) -> list[N
 
 
 def read_abc(path: Path) -> list[str]:
-    """Return the texts of the tunes of a file, each of which begins with X:."""
+    """Return the texts of the tunes of a file, or of all ``.abc`` files in a folder.
+
+    Each begins with its line X:.
+    """
+    paths = sorted(path.rglob("*.abc")) if path.is_dir() else [path]
     try:
-        text = path.read_text("utf-8-sig", errors="replace")
+        texts = [file.read_text("utf-8-sig", errors="replace") for file in paths]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
-    tunes = split_tunes(text)
+    tunes = [tune for text in texts for tune in split_tunes(text)]
     if not tunes:
         raise UserError(f"{path} has no tunes: in ABC notation each begins with a line X:")
     return tunes

@@ -1,7 +1,6 @@
 """Transposition of the text of a tune in ABC notation."""
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from seqmodels.data.music.abc.scanner import Token, scan
@@ -36,14 +35,69 @@ def transpose_abc(text: str, semitones: int) -> str:
 
     The new key is the one with the fewest sharps or flats. Everything else stays as it is written.
     """
+    transposer = _Transposer(semitones)
     pieces, end = [], 0
-    for token, replacement in _replacements(text, semitones):
-        pieces += [text[end : token.begin], replacement]
+    for token in scan(text):
+        pieces += [text[end : token.begin], transposer.read(token)]
         end = token.begin + len(token.text)
     return "".join([*pieces, text[end:]])
 
 
-def _shift(key: KeySignature, semitones: int) -> _Shift:
+class _Transposer:
+    """The accidentals that are in force in the old and in the new key."""
+
+    def __init__(self, semitones: int):
+        self.semitones = semitones
+        self.shift = _make_shift(KeySignature("C", "", dict.fromkeys(LETTERS, 0)), semitones)
+        self.spellers: tuple[Speller, Speller] | None = None  # from the first K: on
+        self.notes: tuple[list[Written], list[Written]] = ([], [])  # of the last note or chord
+        self.in_chord = False
+
+    def read(self, token: Token) -> str:
+        """Return the new text of a token."""
+        if token.groups.get("name") == "K":
+            return self._read_key(token)
+        if self.spellers is None:
+            return token.text
+        if token.kind == "quoted":
+            return f'"{_chord_symbol(token.text[1:-1], self.shift)}"'
+        if token.kind == "note":
+            return self._read_note(token, *self.spellers)
+        if token.kind in ("chord", "chord_end"):
+            self.in_chord = token.kind == "chord"
+            self.notes = ([], []) if self.in_chord else self.notes
+        elif token.kind == "bar":
+            for speller in self.spellers:
+                speller.end_bar()
+        elif token.kind in ("tie", "rest"):
+            self._tie(token.kind == "tie")
+        return token.text
+
+    def _read_key(self, token: Token) -> str:
+        key = parse_key(token.groups["value"])
+        if key is None:
+            raise UserError(f"line {token.line}: the key {token.text} is unknown")
+        self.shift = _make_shift(key, self.semitones)
+        self.spellers = Speller(key), Speller(self.shift.key)
+        return _key_field(token, self.shift)
+
+    def _tie(self, is_tied: bool) -> None:
+        for speller, notes in zip(self.spellers or (), self.notes, strict=True):
+            speller.tie(notes if is_tied else [])
+
+    def _read_note(self, token: Token, source: Speller, target: Speller) -> str:
+        note = source.read(token)
+        moved = _move(note, target, self.shift)
+        if not self.in_chord:
+            self.notes = ([], [])
+            self._tie(False)
+        for notes, written in zip(self.notes, (note, moved), strict=True):
+            notes.append(written)
+        return _note_text(token, moved)
+
+
+def _make_shift(key: KeySignature, semitones: int) -> _Shift:
+    """Choose the new key and the steps of the staff that come nearest to the semitones."""
     tonic = key.tonic or "C"
     mode = key.mode if key.mode in MODES else ""
     target = (pitch_class(tonic) + semitones) % OCTAVE
@@ -58,50 +112,8 @@ def _shift(key: KeySignature, semitones: int) -> _Shift:
     return _Shift(moved._replace(rest=key.rest), semitones, steps)
 
 
-def _replacements(text: str, semitones: int) -> Iterator[tuple[Token, str]]:
-    """Yield the tokens that change, each with its new text."""
-    source: Speller | None = None
-    target: Speller | None = None
-    shift: _Shift | None = None
-    in_chord = False
-    old: list[Written] = []
-    new: list[Written] = []
-    for token in scan(text):
-        if token.groups.get("name") == "K":
-            key = parse_key(token.groups["value"])
-            if key is None:
-                raise UserError(f"line {token.line}: the key {token.text} is unknown")
-            shift = _shift(key, semitones)
-            source, target = Speller(key), Speller(shift.key)
-            yield token, _key_field(token, shift)
-        elif source is None or target is None or shift is None:
-            continue
-        elif token.kind == "bar":
-            source.end_bar()
-            target.end_bar()
-        elif token.kind == "quoted":
-            yield token, f'"{_chord_symbol(token.text[1:-1], shift)}"'
-        elif token.kind in ("chord", "chord_end"):
-            in_chord = token.kind == "chord"
-            old, new = ([], []) if in_chord else (old, new)
-        elif token.kind == "tie":
-            source.tie(old)
-            target.tie(new)
-        elif token.kind == "rest":
-            source.tie([])
-            target.tie([])
-        elif token.kind == "note":
-            note = source.read(token)
-            moved, sign = _move(note, target, shift)
-            old, new = ([*old, note], [*new, moved]) if in_chord else ([note], [moved])
-            if not in_chord:
-                source.tie([])
-                target.tie([])
-            yield token, _note(token, moved, sign)
-
-
-def _move(note: Written, target: Speller, shift: _Shift) -> tuple[Written, str]:
-    """Return the note in the new key, and the accidental that must be written."""
+def _move(note: Written, target: Speller, shift: _Shift) -> Written:
+    """Return the note in the new key; it is explicit if its accidental must be written."""
     place = LETTERS.index(note.letter) + 7 * note.octave + shift.steps
     pitch = note.pitch + shift.semitones
     for number in (place, place + 1, place - 1):  # a neighbor if there is no such accidental
@@ -109,17 +121,17 @@ def _move(note: Written, target: Speller, shift: _Shift) -> tuple[Written, str]:
         accidental = pitch - natural_pitch(letter, octave)
         if accidental in SIGNS:
             break
-    needs_sign = note.is_explicit or target.accidental(letter, octave) != accidental
-    target.write(letter, accidental, needs_sign)
-    moved = Written(letter, octave, needs_sign, pitch)
-    return moved, SIGNS[accidental] if needs_sign else ""
+    is_explicit = note.is_explicit or target.accidental(letter, octave) != accidental
+    target.write(letter, accidental, is_explicit)
+    return Written(letter, octave, is_explicit, pitch)
 
 
-def _note(token: Token, note: Written, sign: str) -> str:
+def _note_text(token: Token, note: Written) -> str:
     """Return the text of a note with the length that its token has."""
-    written = place_text(note.letter, note.octave)
+    accidental = note.pitch - natural_pitch(note.letter, note.octave)
+    sign = SIGNS[accidental] if note.is_explicit else ""
     size = "".join(token.groups.get(name, "") for name in ("times", "slashes", "divisor"))
-    return sign + written + size
+    return sign + place_text(note.letter, note.octave) + size
 
 
 def _key_field(token: Token, shift: _Shift) -> str:

@@ -39,6 +39,9 @@ def test_files(tmp_path):
     assert [text[:3] for text in read_abc(path)] == ["X:7", "X:8"]
     assert "free text" not in read_abc(path)[0]
     assert [score.name for score in read_abc_scores(path)] == ["Song", "8"]
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.abc").write_text("X:9\nK:C\nc|\n")
+    assert [text[:3] for text in read_abc(tmp_path)] == ["X:9", "X:7", "X:8"]
 
 
 @pytest.mark.parametrize(
