@@ -27,6 +27,7 @@ PIECES = generate_chorales(400, seed=3)
 @pytest.mark.parametrize("tonality", TONALITIES[::5])
 def test_probabilities_sum_to_one(tonality):
     chain = make_chain(tonality)
+    assert len(np.unique(np.sort(chain.pitches), axis=0)) == len(chain.pitches)  # none is hidden
     state = chain.start
     for time in range(2 * PHRASE):
         transition = chain.transitions[time % PHRASE]
