@@ -1,4 +1,4 @@
-"""The commands ``compose`` and ``harmonise``."""
+"""The commands ``compose``, ``harmonise`` and ``tunes``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class ComposeArguments:
     """What to compose."""
 
     prime: str | None = None
-    """Piece to continue (.mid, .abc or .json); by default the model begins by itself."""
+    """Piece to continue (.mid, .abc, .musicxml, or .json of chords); by default none."""
 
     length: int = 64
     """Frames of the piece, those of --prime included."""
@@ -38,9 +38,10 @@ class ComposeArguments:
 def compose(run: Run, arguments: ComposeArguments) -> None:
     """Compose a piece, or continue one; write it, and draw its piano roll."""
     from experiments.music.composer import compose_frames, nats_of_frames
-    from experiments.music.files import check_ending, write_score
+    from experiments.music.files import check_ending
     from seqmodels.commands.output import print_field, print_picture
     from seqmodels.data.music.rolls import Piece, score_from_piece
+    from seqmodels.data.music.score_files import write_score
     from seqmodels.diagnostics.plots.piano_roll import draw_piano_roll
 
     if run.config.form != "frames":
@@ -112,7 +113,7 @@ class HarmoniseArguments:
     """What to harmonise."""
 
     melody: str | None = None
-    """Melody (.mid or .abc); by default the test melodies of the run's data."""
+    """Melody (.mid, .abc or .musicxml); by default the test melodies of the run's data."""
 
     temperature: float = 0.5
     """Temperature of the draws; 0 always takes the most likely pitch of each voice."""
@@ -134,11 +135,12 @@ class HarmoniseArguments:
 
 def harmonise(run: Run, arguments: HarmoniseArguments) -> None:
     """Add alto, tenor and bass to a melody; count faults of voice leading."""
-    from experiments.music.files import check_ending, write_score
+    from experiments.music.files import check_ending
     from experiments.music.harmony import harmonise_melodies
     from experiments.music.voice_leading import count_faults
     from seqmodels.commands.output import print_field, print_picture
     from seqmodels.data.music.rolls import Chorale, piece_from_chorale, score_from_chorale
+    from seqmodels.data.music.score_files import write_score
     from seqmodels.diagnostics.plots.piano_roll import draw_piano_roll
 
     if run.config.form != "harmony":
@@ -177,3 +179,48 @@ def read_melodies(run: Run, arguments: HarmoniseArguments) -> tuple[list, list]:
         return [], [melody_from_score(score, run.metadata["steps"])]
     originals = [chorale.pitches for chorale in read(run.config).test]
     return originals, [pitches[:, 0] for pitches in originals]
+
+
+@dataclass(frozen=True)
+class TuneArguments:
+    """Which tunes to write."""
+
+    count: int = 20
+    """Number of tunes."""
+
+    length: int = 800
+    """Maximum number of characters of a tune."""
+
+    temperature: float = 0.8
+    """Temperature of the draws; 0 always takes the most likely character."""
+
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __post_init__(self) -> None:
+        check_at_least_one(self, "count", "length")
+        if not self.temperature >= 0:
+            raise UserError("--temperature must not be negative")
+
+
+def tunes(run: Run, arguments: TuneArguments) -> None:
+    """Write new tunes, count those whose bars add up, and play the first valid one."""
+    from experiments.music.tunes import compose_tunes, valid_tunes
+    from seqmodels.commands.output import print_field
+    from seqmodels.data.music.abc.playback import score_from_tune
+    from seqmodels.data.music.abc.tunes import parse_tune
+    from seqmodels.data.music.score_files import write_score
+    from seqmodels.data.text.vocabulary import Vocabulary
+
+    if run.config.form != "abc":
+        raise UserError(f"tunes: the run has --form {run.config.form}; train --form abc")
+    vocabulary = Vocabulary.from_dict(run.metadata["vocabulary"])
+    found = compose_tunes(run.model, run.params, vocabulary, **vars(arguments))
+    valid = valid_tunes(found)
+    print(*(valid or found)[:1], sep="\n", end="\n\n")
+    print_field("valid", f"{len(valid)} of {len(found)} tunes have bars that add up")
+    (run.path / "tunes.abc").write_text("\n\n".join(found) + "\n", "utf-8")
+    print_field("tunes", str(run.path / "tunes.abc"))
+    if valid:
+        write_score(score_from_tune(parse_tune(valid[0])), run.path / "tune.mid")
+        print_field("first valid", str(run.path / "tune.mid"))

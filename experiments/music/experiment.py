@@ -6,6 +6,8 @@
     python -m experiments.music compose RUN --prime FILE.mid --to FILE.wav
     python -m experiments.music --form harmony           bass, alto and tenor below a melody
     python -m experiments.music harmonise RUN --melody FILE.mid
+    python -m experiments.music --form abc --data FOLDER          tunes as text
+    python -m experiments.music tunes RUN --count 20              new tunes, and how many are valid
 
 Boulanger-Lewandowski et al. (2012), "Modeling temporal dependencies in high-dimensional sequences".
 """
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from experiments.music.commands import compose, harmonise
+from experiments.music.commands import compose, harmonise, tunes
 from experiments.music.recipes import RECIPES
 from seqmodels.cli import Data, Metric, define_experiment
 from seqmodels.errors import UserError
@@ -29,8 +31,8 @@ class Config:
     """Predict the next frame of a piece of music."""
 
     data: str | None = None
-    """File of pieces in three splits: .json or .mat of piano rolls, .npz or .json of four voices;
-    by default generated chorales."""
+    """Pieces in three splits (.json or .mat; .npz of four voices), a folder of MIDI, ABC or
+    MusicXML files, or music21:NAME; by default generated chorales."""
 
     form: Literal["frames", "harmony", "abc"] = "frames"
     """What to model: the notes of a frame, the voices below a given melody, or tunes as text."""
@@ -43,7 +45,7 @@ class Config:
     """Number of generated training pieces."""
 
     grid: int = 1
-    """Frames per quarter note, for .mat files."""
+    """Frames per quarter note, for files that do not say."""
 
     every: int = 1
     """Keep one frame of this many; 4 reads sixteenths as quarter notes."""
@@ -90,6 +92,12 @@ def read(config: Config):
 
 def load(config: Config, metadata: dict[str, Any] | None) -> Data:
     """Pack the pieces into rows as long as the longest one; training transposes them."""
+    if config.form == "abc":
+        from experiments.music.tunes import read_tunes, tune_data
+
+        tunes = read_tunes(config.data, config.pieces)
+        name = config.data or "melodies of generated chorales"
+        return tune_data(tunes, name, config.training, config.transpose, metadata)
     from experiments.music.fields import form_fields
     from experiments.music.pieces import data_name, piece_metadata
     from seqmodels.data.packing import packed_batches
@@ -114,7 +122,11 @@ def load(config: Config, metadata: dict[str, Any] | None) -> Data:
 
 
 def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
-    """Return a recurrent model of frames, or of the voices below a melody."""
+    """Return a recurrent model of frames, of the voices below a melody, or of characters."""
+    if config.form == "abc":
+        from experiments.music.tunes import tune_model
+
+        return tune_model(config.network, metadata, rates)
     from experiments.music.frame_model import frame_model
     from experiments.music.harmony import harmony_model
 
@@ -125,11 +137,14 @@ def model(config: Config, metadata: dict[str, Any], rates: dict[str, Any]):
 
 
 def task(config: Config, metadata: dict[str, Any]):
-    """Predict the notes of each frame; the metric is nats per frame."""
+    """Predict the notes of each frame, or the next character; the metric is nats."""
     from experiments.music.harmony import harmony_task
+    from seqmodels.models.language.language_model import language_model_task
     from seqmodels.models.sequence.task import sequence_task
 
     build = partial(model, config, metadata)
+    if config.form == "abc":
+        return language_model_task(build)
     return harmony_task(build) if config.form == "harmony" else sequence_task(build)
 
 
@@ -137,7 +152,14 @@ EXPERIMENT = define_experiment(
     __name__,
     metric=Metric("nats"),
     rates=("dropout", "input_dropout"),
-    smoke={"steps": 20, "evaluate_every": 10, "hidden": 8, "item_hidden": 8, "pieces": 12},
+    smoke={
+        "steps": 20,
+        "evaluate_every": 10,
+        "hidden": 8,
+        "item_hidden": 8,
+        "pieces": 12,
+        "batch_size": 4,
+    },
     recipes=RECIPES,
-    commands=(compose, harmonise),
+    commands=(compose, harmonise, tunes),
 )

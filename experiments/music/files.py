@@ -1,41 +1,27 @@
-"""Pieces from and to files of several formats."""
+"""Primers and results in files."""
 
 import json
 from pathlib import Path
 
-from seqmodels.data.music.abc.playback import read_abc_scores
-from seqmodels.data.music.abc.writer import abc_from_score
-from seqmodels.data.music.midi import read_midi, write_midi
 from seqmodels.data.music.rolls import Piece, Score, frames_from_chords, piece_from_score
-from seqmodels.data.music.synthesis import synthesise, write_wav
+from seqmodels.data.music.score_files import read_scores
 from seqmodels.errors import UserError
 
 WRITTEN = (".mid", ".wav", ".abc")
 
 
 def read_score(path: Path) -> Score:
-    """Read a .mid or .abc file, and print what was left out or changed."""
-    if path.suffix in (".mid", ".midi"):
-        score = read_midi(path)
-    elif path.suffix == ".abc":
-        score = read_first_tune(path)
-    else:
-        raise UserError(f"{path}: give a .mid, .abc or .json file")
-    for message in score.messages:
-        print(message)
-    return score
-
-
-def read_first_tune(path: Path) -> Score:
-    """Read the first tune of a file that has notes."""
-    scores = read_abc_scores(path)
+    """Read the first score of a file, and print what was left out or changed."""
+    scores = read_scores(path)
     if not scores:
         raise UserError(f"{path} has no tune with notes; each begins with X: and needs K:")
+    for message in scores[0].messages:
+        print(message)
     return scores[0]
 
 
 def read_piece(path: Path, steps: int) -> Piece:
-    """Read a piece with ``steps`` frames per quarter note: .mid, .abc, or .json of chords."""
+    """Read a piece with ``steps`` frames per quarter note; .json is a list of chords."""
     if path.suffix == ".json":
         return Piece(frames_from_chords(_read_chords(path)), path.stem, steps)
     return piece_from_score(read_score(path), steps)
@@ -50,18 +36,7 @@ def _read_chords(path: Path) -> list[list[int]]:
         raise UserError(f"{path} is not a list of frames of MIDI pitches: {error}") from None
 
 
-def write_score(score: Score, path: Path) -> None:
-    """Write a score to .mid, .wav or .abc."""
-    check_ending(path)
-    if path.suffix == ".mid":
-        write_midi(score, path)
-    elif path.suffix == ".wav":
-        write_wav(path, synthesise(score))
-    else:
-        path.write_text(abc_from_score(score), "utf-8")
-
-
 def check_ending(path: Path) -> None:
-    """Raise an error unless ``write_score`` can write the file."""
+    """Raise an error if a score cannot be written to a file of this name."""
     if path.suffix not in WRITTEN:
         raise UserError(f"--to {path}: give a {', '.join(WRITTEN[:-1])} or {WRITTEN[-1]} file")

@@ -8,9 +8,11 @@ from typing import Any
 from experiments.music.chorale_grammar import generate_splits, nats_per_frame
 from seqmodels.data.music.jsb import read_json, read_mat, read_voices
 from seqmodels.data.music.rolls import VOICES, Chorale, Piece, piece_from_chorale
+from seqmodels.data.music.score_files import read_folder, read_music21
 from seqmodels.data.splits import Splits
 from seqmodels.errors import UserError
 
+MUSIC21 = "music21:"
 OTHERS = 100  # largest number of generated dev and test pieces
 
 
@@ -54,12 +56,18 @@ def _largest_chord(piece: Piece | Chorale) -> int:
 def read_pieces(path: str, has_voices: bool, grid: int, every: int) -> Splits:
     """Read the pieces of a data set, as four voices or as piano rolls.
 
-    grid:  frames per quarter note of a .mat file
+    grid:  frames per quarter note, for files that do not say
     every: keep one frame of this many
     """
     file = Path(path).expanduser()
-    if not file.exists():
+    is_music21 = path.startswith(MUSIC21)
+    if not (file.exists() or is_music21):
         raise UserError(f"--data {path} does not exist")
+    if not has_voices and (file.is_dir() or is_music21):
+        name = path.removeprefix(MUSIC21)
+        found = read_music21(name, grid) if is_music21 else read_folder(file, grid)
+        print(*found.messages, sep="\n", end="\n" * bool(found.messages))
+        return _thin(path, Splits(**found.splits), every)
     readers: dict[str, Callable[[Path], dict[str, list]]]
     if has_voices:
         readers = {".npz": read_voices, ".json": read_voices}
@@ -67,8 +75,7 @@ def read_pieces(path: str, has_voices: bool, grid: int, every: int) -> Splits:
         readers = {".json": read_json, ".mat": partial(read_mat, steps=grid)}
     if file.suffix not in readers:
         raise UserError(f"--data {path}: give a {' or '.join(readers)} file")
-    parts = Splits(**readers[file.suffix](file))
-    return _thin(path, parts, every)
+    return _thin(path, Splits(**readers[file.suffix](file)), every)
 
 
 def _thin(path: str, parts: Splits, every: int) -> Splits:
