@@ -1,7 +1,8 @@
 """Harmonisation: bass, alto and tenor of each frame, given a melody.
 
 Voices are drawn in the order bass, alto, tenor. Before it predicts them, the model reads the three
-voices of the frame before, and the melody from the frame before to four frames ahead.
+voices of the frame before, and the melody from the frame before to four frames ahead. All are
+intervals from the melody.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +22,11 @@ from experiments.music.harmony_fields import (
     ORDER,
     SYMBOLS,
     WINDOW,
-    melody_windows,
+    melody_context,
     pitches_of,
-    positions,
-    symbols_of,
 )
 from experiments.music.voices import init_voices, voice_nats, voices
+from seqmodels.data.music.rolls import KEYS, SILENT
 from seqmodels.data.packing import PackedBatch
 from seqmodels.feedback import FeedbackInput, feedback
 from seqmodels.models.config import RecurrentConfig
@@ -37,20 +37,32 @@ from seqmodels.types import Array, Carry, Cell, Params, Task, Total
 from seqmodels.unroll import unroll
 
 
-def inputs_of_step(
-    before: Int[Array, "*B N"], melody: Int[Array, "*B W"], position: Float[Array, "*B D"]
-) -> Float[Array, "*B I"]:
-    """Return all features of a step, one-hot."""
-    rows = position.shape[:-1]
-    parts = [jax.nn.one_hot(x, SYMBOLS).reshape(*rows, -1) for x in (before, melody)]
-    return jnp.concatenate([*parts, position], axis=-1)
+class MelodyContext(NamedTuple):
+    """What is known of the melody in each step (see ``harmony_fields``)."""
+
+    melody: Int[Array | np.ndarray, "*B W"]
+    note: Int[Array | np.ndarray, "*B"]
+    move: Int[Array | np.ndarray, "*B"]
+    position: Float[Array | np.ndarray, "*B D"]
+
+
+def inputs_of_step(before: Int[Array, "*B N"], *context: Array) -> Float[Array, "*B I"]:
+    """Return all features of a step, one-hot; ``context`` has the fields of ``MelodyContext``.
+
+    The voices before become intervals from the current note of the melody.
+    """
+    melody, note, move, position = context
+    moved = jnp.clip(before + jnp.broadcast_to(move[..., None], before.shape), 1, SYMBOLS - 1)
+    moved = jnp.where(before == 0, 0, moved)
+    parts = [jax.nn.one_hot(x, SYMBOLS).reshape(*note.shape, -1) for x in (moved, melody)]
+    return jnp.concatenate([*parts, jax.nn.one_hot(note, KEYS), position], axis=-1)
 
 
 def harmony_model(
     network: RecurrentConfig, item_hidden: int, meter: int, rates: dict[str, Any]
 ) -> SequenceModel:
     """Return the model of three voices given the melody."""
-    inputs = (len(DRAWN) + WINDOW) * SYMBOLS + 1 + meter
+    inputs = (len(DRAWN) + WINDOW) * SYMBOLS + KEYS + 1 + meter
     cell = frame_cell(network, inputs, rates)
     sizes = {"features": network.hidden + inputs, "voices": len(DRAWN), "symbols": SYMBOLS}
     return sequence_model(cell, voices, weights=partial(init_voices, **sizes, hidden=item_hidden))
@@ -58,8 +70,8 @@ def harmony_model(
 
 def harmony_view(batch: PackedBatch) -> SequenceView:
     """Return the view of a batch with the fields of ``harmony_fields``."""
-    fields = batch.fields
-    x = inputs_of_step(*(jnp.asarray(fields[name]) for name in ("before", "melody", "position")))
+    fields = {name: jnp.asarray(field) for name, field in batch.fields.items()}
+    x = inputs_of_step(fields["before"], *(fields[name] for name in MelodyContext._fields))
     inputs: dict[str, Any] = {"x": x, "y": fields["y"]}
     return view_sequences(batch._replace(fields=inputs))
 
@@ -103,21 +115,23 @@ def harmonise_melodies(
     draw = jax.jit(partial(_draw_voices, model))
     found = []
     for number, melody in enumerate(melodies):
-        symbols = np.pad(symbols_of(melody), (0, length - len(melody)))
-        context = (melody_windows(symbols), positions(length, meter))
-        tiled = tuple(np.repeat(each[:, None], count, axis=1) for each in context)
+        padded = np.pad(melody, (0, length - len(melody)), constant_values=SILENT)
+        context = MelodyContext(**melody_context(padded, meter))
+        tiled = MelodyContext(*(np.repeat(x[:, None], count, axis=1) for x in context))
         key = jax.random.fold_in(jax.random.key(draws.seed), number)
         drawn, nats = draw(params, tiled, key, jnp.float32(draws.temperature))
         nats = np.asarray(nats)[: len(melody)].sum(axis=0)
         best = int(np.argmin(nats))
-        lower = pitches_of(np.asarray(drawn)[: len(melody), best])
+        lower = pitches_of(np.asarray(drawn)[:, best], np.asarray(context.note)[:, None])[
+            : len(melody)
+        ]
         pitches = np.concatenate([melody[:, None], lower[:, ORDER]], axis=1).astype(np.int32)
         found.append(Harmony(pitches, float(nats[best])))
     return found
 
 
 def _draw_voices(
-    model: SequenceModel, params: Params, context: tuple, key: Any, temperature: Array
+    model: SequenceModel, params: Params, context: MelodyContext, key: Any, temperature: Array
 ) -> tuple[Int[Array, "T B N"], Float[Array, "T B"]]:
     """Return the voices, each frame read by the next one, and the nats of each frame."""
     distribution = model.distribution(params)
@@ -125,9 +139,9 @@ def _draw_voices(
     drawn = feedback(
         cell, inputs_of_step, lambda key, z: distribution.draw(key, z, temperature), _silence()
     )
-    rows = context[0].shape[:2]
+    rows = context.note.shape
     values = jnp.zeros((*rows, len(DRAWN)), jnp.int32)
-    inputs = FeedbackInput(values, jnp.zeros(rows, bool), context)
+    inputs = FeedbackInput(values, jnp.zeros(rows, bool), tuple(context))
     out, _ = unroll(drawn, params, inputs, key=key)
     return out.value, distribution.nats(out.output, out.value)
 

@@ -70,7 +70,7 @@ def test_compose_continues_a_primer(run, folder, capsys):
     [
         (["--prime", "long.json", "--length", "2"], "has 3 frames, more than --length 2"),
         (["--prime", "none.json"], "none.json is not a list of frames"),
-        (["--prime", "prime.txt"], "prime.txt: give a .mid, .abc or .json file"),
+        (["--prime", "prime.txt"], "prime.txt: give a file that ends in .mid"),
         (["--to", "out.mp3", "--length", "2"], "--to out.mp3: give a .mid"),
         (["--temperature", "-1"], "--temperature must not be negative"),
         (["--length", "0"], "--length must be 1 or more"),
