@@ -53,28 +53,33 @@ class Config:
     transpose: bool = False
     """Transpose each piece by -6 to +5 semitones in training."""
 
-    meter: int = 4
-    """Frames in a bar, whose positions are inputs; 0 leaves them out."""
+    meter: int = 8
+    """Frames in a bar or phrase, whose positions are inputs; 0 leaves them out."""
 
     item_hidden: int = 150
     """Hidden units of the distribution of a frame."""
 
-    input_dropout: float = 0.1
+    input_dropout: float = 0.0
     """Fraction of the notes of the frame before that training hides."""
 
-    network: RecurrentConfig = RecurrentConfig(cell="gru", hidden=200, dropout=0.5)
+    network: RecurrentConfig = RecurrentConfig(cell="gru", hidden=200, dropout=0.3)
     training: FitConfig = FitConfig(
         steps=1500,
-        batch_size=16,
-        evaluate_every=100,
-        dispatch=10,
-        patience=8,
-        optimizer=OptimizerConfig(learning_rate=3e-3, schedule="cosine", warmup_steps=50.0),
+        batch_size=8,
+        evaluate_every=250,
+        dispatch=50,
+        optimizer=OptimizerConfig(
+            learning_rate=5e-3,
+            schedule="cosine",
+            warmup_steps=50.0,
+            average="ema",
+            average_decay=0.99,
+        ),
     )
 
     def check(self) -> None:
         """Validate the config."""
-        check_at_least_one(self, "pieces", "grid", "item_hidden")
+        check_at_least_one(self, "pieces", "grid", "every", "item_hidden")
         check_fractions(self, "input_dropout")
         if self.meter < 0:
             raise UserError(f"--meter must be 0 or more, not {self.meter}")
