@@ -16,7 +16,7 @@ from seqmodels.distributions.nade import init_nade, nade
 from seqmodels.flax import layer
 from seqmodels.models.config import RecurrentConfig
 from seqmodels.models.sequence.sequence_model import SequenceModel, sequence_model
-from seqmodels.noise import dropout
+from seqmodels.noise import Rate, dropout
 from seqmodels.types import Cell
 from seqmodels.wrap import readout, stack
 from seqmodels.wrap_io import wrap_io
@@ -54,11 +54,26 @@ def frame_cell(network: RecurrentConfig, inputs: int, rates: dict[str, Any]) -> 
 
     The distribution of a frame reads both, so that it knows the frame before exactly.
     """
+    noisy = dropout(recurrent_cell(network, inputs, rates), inputs=input_rate(rates), locked=False)
+    return with_inputs(noisy)
+
+
+def recurrent_cell(network: RecurrentConfig, inputs: int, rates: dict[str, Any]) -> Cell:
+    """Return recurrent layers with dropout on their outputs."""
     make = cell_named(network.cell)
     sizes = [inputs] + [network.hidden] * network.layers
+    rate = rates.get("dropout", 0.0)
     layers = [
-        dropout(make(size, network.hidden), outputs=rates.get("dropout", 0.0), locked=False)
-        for size in sizes[:-1]
+        dropout(make(size, network.hidden), outputs=rate, locked=False) for size in sizes[:-1]
     ]
-    noisy = dropout(stack(*layers), inputs=rates.get("input_dropout", 0.0), locked=False)
-    return wrap_io(noisy, after=lambda own, x, y: jnp.concatenate([y, x], axis=-1))
+    return stack(*layers)
+
+
+def input_rate(rates: dict[str, Any]) -> Rate:
+    """Return the rate of dropout on the inputs."""
+    return rates.get("input_dropout", 0.0)
+
+
+def with_inputs(cell: Cell) -> Cell:
+    """Return the cell whose outputs are followed by its inputs."""
+    return wrap_io(cell, after=lambda own, x, y: jnp.concatenate([y, x], axis=-1))

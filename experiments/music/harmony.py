@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from experiments.music.draws import Draws
-from experiments.music.frame_model import frame_cell
+from experiments.music.frame_model import input_rate, recurrent_cell, with_inputs
 from experiments.music.harmony_fields import (
     DRAWN,
     NAMES,
@@ -33,6 +33,7 @@ from seqmodels.models.config import RecurrentConfig
 from seqmodels.models.sequence.batch_view import SequenceView, view_sequences
 from seqmodels.models.sequence.sequence_model import SequenceModel, sequence_model
 from seqmodels.models.sequence.task import sequence_task
+from seqmodels.noise import dropout
 from seqmodels.types import Array, Carry, Cell, Params, Task, Total
 from seqmodels.unroll import unroll
 
@@ -63,7 +64,8 @@ def harmony_model(
 ) -> SequenceModel:
     """Return the model of three voices given the melody."""
     inputs = (len(DRAWN) + WINDOW) * SYMBOLS + KEYS + 1 + meter
-    cell = frame_cell(network, inputs, rates)
+    both = with_inputs(recurrent_cell(network, inputs, rates))
+    cell = dropout(both, inputs=input_rate(rates), locked=False)
     sizes = {"features": network.hidden + inputs, "voices": len(DRAWN), "symbols": SYMBOLS}
     return sequence_model(cell, voices, weights=partial(init_voices, **sizes, hidden=item_hidden))
 
