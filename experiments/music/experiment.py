@@ -41,7 +41,7 @@ class Config:
     """Distribution of a frame: note by note with or without logits of intervals, NADE, or an
     independent Bernoulli variable for each key."""
 
-    pieces: int = 600
+    pieces: int = 1500
     """Number of generated training pieces."""
 
     grid: int = 1
@@ -64,7 +64,7 @@ class Config:
 
     network: RecurrentConfig = RecurrentConfig(cell="gru", hidden=200, dropout=0.3)
     training: FitConfig = FitConfig(
-        steps=1500,
+        steps=2500,
         batch_size=8,
         evaluate_every=250,
         dispatch=50,
