@@ -22,6 +22,16 @@ JSB_FLAGS: dict[str, Any] = {
 FEW_STEPS: dict[str, Any] = {"steps": 1000, "evaluate_every": 100, "weight_decay": 0.3}
 
 RECIPES = {
+    "generated": Recipe(
+        data="generated chorales, 1,500 / 100 / 100 pieces",
+        bundled=True,
+        results=(
+            Result("nats", 2.2369, reference="entropy 1.9271; counted intervals 3.2031"),
+            Result("nats", 2.2284, split="dev"),
+        ),
+        minutes=0.83,
+        machine=XEON,
+    ),
     "jsb": Recipe(
         data=JSB,
         flags={**JSB_FLAGS, "transpose": True, "steps": 3000},
@@ -43,5 +53,69 @@ RECIPES = {
         minutes=0.72,
         machine=XEON,
         note="Without transposition.",
+    ),
+    "jsb-nade": Recipe(
+        data=JSB,
+        flags={
+            "outputs": "nade",
+            "meter": 4,
+            "batch_size": 4,
+            "evaluate_every": 500,
+            "steps": 2000,
+            "input_dropout": 0.1,
+            "weight_decay": 0.01,
+            "transpose": True,
+        },
+        results=(
+            Result("nats", 5.712, reference="RNN-NADE 5.56"),
+            Result("nats", 5.654, split="dev"),
+        ),
+        minutes=2.0,
+        machine=XEON,
+        note="Training was not finished after 2,000 steps.",
+    ),
+    "jsb-bernoulli": Recipe(
+        data=JSB,
+        flags={
+            "outputs": "bernoulli",
+            "meter": 4,
+            "batch_size": 4,
+            "evaluate_every": 500,
+            "steps": 4000,
+            "dropout": 0.4,
+            "input_dropout": 0.1,
+            "weight_decay": 0.01,
+            "transpose": True,
+        },
+        results=(
+            Result("nats", 8.843, reference="GRU 8.43, TCN 8.10; key frequencies 11.060"),
+            Result("nats", 8.684, split="dev"),
+        ),
+        minutes=1.0,
+        machine=XEON,
+    ),
+    "jsb-harmony": Recipe(
+        data="JSB chorales in four voices, sixteenths, 229 / 76 / 77 pieces",
+        flags={
+            "form": "harmony",
+            "every": 4,
+            "meter": 4,
+            "batch_size": 4,
+            "evaluate_every": 100,
+            "steps": 600,
+            "hidden": 100,
+            "item_hidden": 100,
+            "dropout": 0.5,
+            "input_dropout": 0.5,
+            "weight_decay": 0.3,
+            "transpose": True,
+        },
+        results=(
+            Result("nats", 3.145, reference="counted intervals 3.791"),
+            Result("nats", 3.240, split="dev"),
+        ),
+        minutes=0.54,
+        machine=XEON,
+        note="Nats of bass, alto and tenor given the melody; frames are quarter notes.",
     ),
 }
