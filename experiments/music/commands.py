@@ -27,7 +27,7 @@ class ComposeArguments:
     """Seed of the draws."""
 
     to: str | None = None
-    """File to write (.mid, .wav or .abc); by default composed.mid in the run directory."""
+    """File to write (.mid, .wav, .abc or .png); by default composed.mid in the run directory."""
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "length")
@@ -59,11 +59,12 @@ def compose(run: Run, arguments: ComposeArguments) -> None:
     if len(prime) < len(frames):
         print_field("nats", f"{nats[len(prime) :].mean():.4f} per composed frame")
     print_copies(run, frames[len(prime) :])
-    write_score(score_from_piece(piece), path)
-    print_field("piece", str(path))
-    picture = run.path / "composed.png"
+    picture = path if path.suffix == ".png" else run.path / "composed.png"
     draw_piano_roll(frames, picture, primer=len(prime), bar=meter, nats=nats)
     print_picture(picture)
+    if path != picture:
+        write_score(score_from_piece(piece), path)
+        print_field("piece", str(path))
 
 
 def read_prime(arguments: ComposeArguments, steps: int) -> Any:
@@ -125,7 +126,7 @@ class HarmoniseArguments:
     """Seed of the draws."""
 
     to: str | None = None
-    """File to write (.mid, .wav or .abc); by default harmonised.mid in the run directory."""
+    """File to write (.mid, .wav, .abc or .png); by default harmonised.mid in the run directory."""
 
     def __post_init__(self) -> None:
         check_at_least_one(self, "count")
@@ -160,11 +161,12 @@ def harmonise(run: Run, arguments: HarmoniseArguments) -> None:
             print_field(name, f"per 100 frames: {rates}")
     steps, tempo = run.metadata["steps"], run.metadata["tempo"]
     chorale = Chorale(found[0].pitches, "harmonised", steps, tempo=tempo)
-    write_score(score_from_chorale(chorale), path)
-    print_field("piece", str(path))
-    picture = run.path / "harmonised.png"
+    picture = path if path.suffix == ".png" else run.path / "harmonised.png"
     draw_piano_roll(piece_from_chorale(chorale).frames, picture, bar=meter)
     print_picture(picture)
+    if path != picture:
+        write_score(score_from_chorale(chorale), path)
+        print_field("piece", str(path))
 
 
 def read_melodies(run: Run, arguments: HarmoniseArguments) -> tuple[list, list]:

@@ -7,7 +7,7 @@ from seqmodels.data.music.rolls import Piece, Score, frames_from_chords, piece_f
 from seqmodels.data.music.score_files import read_scores
 from seqmodels.errors import UserError
 
-WRITTEN = (".mid", ".wav", ".abc")
+WRITTEN = (".mid", ".wav", ".abc", ".png")
 
 
 def read_score(path: Path) -> Score:
@@ -37,6 +37,6 @@ def _read_chords(path: Path) -> list[list[int]]:
 
 
 def check_ending(path: Path) -> None:
-    """Raise an error if a score cannot be written to a file of this name."""
+    """Raise an error if a result cannot be written to a file of this name."""
     if path.suffix not in WRITTEN:
         raise UserError(f"--to {path}: give a {', '.join(WRITTEN[:-1])} or {WRITTEN[-1]} file")
