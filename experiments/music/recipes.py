@@ -118,4 +118,21 @@ RECIPES = {
         machine=XEON,
         note="Nats of bass, alto and tenor given the melody; frames are quarter notes.",
     ),
+    "nottingham-abc": Recipe(
+        data="Nottingham, cleaned ABC, 833 / 113 / 85 tunes",
+        flags={
+            "form": "abc",
+            "batch_size": 16,
+            "hidden": 256,
+            "steps": 500,
+            "evaluate_every": 100,
+        },
+        results=(
+            Result("nats", 1.075, reference="bigrams 2.108"),
+            Result("nats", 1.122, split="dev"),
+        ),
+        minutes=0.42,
+        machine=XEON,
+        note="Nats per character.",
+    ),
 }
