@@ -118,6 +118,27 @@ RECIPES = {
         machine=XEON,
         note="Nats of bass, alto and tenor given the melody; frames are quarter notes.",
     ),
+    "nottingham": Recipe(
+        data="Nottingham piano rolls, 694 / 173 / 170 pieces",
+        flags={
+            "batch_size": 4,
+            "dispatch": 5,
+            "steps": 600,
+            "evaluate_every": 150,
+            "item_hidden": 100,
+            "dropout": 0.2,
+            "average_decay": 0.98,
+            "learning_rate": 7e-3,
+            "transpose": True,
+        },
+        results=(
+            Result("nats", 2.094, reference="RNN-NADE 2.31; counted intervals 2.437"),
+            Result("nats", 2.104, split="dev"),
+        ),
+        minutes=5.6,
+        machine=XEON,
+        note="Still improving after 600 steps. No setting was tuned.",
+    ),
     "nottingham-abc": Recipe(
         data="Nottingham, cleaned ABC, 833 / 113 / 85 tunes",
         flags={
