@@ -29,8 +29,8 @@ def parts(config):
     return [config, *(part for value in values if is_dataclass(value) for part in parts(value))]
 
 
-def test_there_are_eleven_experiments():
-    assert len(EXPERIMENTS) == 11
+def test_there_are_twelve_experiments():
+    assert len(EXPERIMENTS) == 12
 
 
 @each_experiment

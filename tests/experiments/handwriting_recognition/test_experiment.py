@@ -56,6 +56,7 @@ def test_a_search_with_all_models_writes_only_words_of_the_lexicon(run, words, f
     assert set(found) <= {"the", "of", ""}
 
 
+@pytest.mark.exhaustive
 def test_evaluate_writes_the_error_rates_of_greedy_decoding_and_of_a_search(run, capsys):
     assert status(EXPERIMENT, ["evaluate", str(run)]) == 0
     greedy = json.loads((run / "evaluation.json").read_text())["test"]
@@ -88,6 +89,7 @@ def test_align_draws_the_spans_of_a_text(run, words, capsys):
     assert "the model cannot write '?'" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_images_of_other_heights_are_scaled_with_a_message(folder, capsys):
     flags = ["--bundled", "digits", "--lines", "16", "--name", "images", *SMALL]
     assert status(EXPERIMENT, ["--smoke", *flags]) == 0

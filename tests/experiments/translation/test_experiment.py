@@ -78,6 +78,7 @@ def test_evaluates_and_draws(trained, capsys, monkeypatch):
     assert imread(Path(trained, "by_length.png")).std() > 0
 
 
+@pytest.mark.exhaustive
 def test_bleu_on_dev_equals_sacrebleu_on_one_large_batch(trained, tmp_path):
     """Sentences of lengths that the model was not trained on, so that it makes mistakes."""
     random = np.random.default_rng(0)

@@ -186,6 +186,7 @@ def test_learns_to_reverse():
     assert measured["accuracy"] == (128.0, 128.0)
 
 
+@pytest.mark.exhaustive
 def test_a_run_resumed_within_an_epoch_equals_the_uninterrupted_one(tmp_path):
     """Seven steps, five per epoch; the run resumes after three."""
     random, names = np.random.default_rng(0), ("source", "target")
