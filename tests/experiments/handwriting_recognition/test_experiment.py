@@ -56,7 +56,6 @@ def test_a_search_with_all_models_writes_only_words_of_the_lexicon(run, words, f
     assert set(found) <= {"the", "of", ""}
 
 
-@pytest.mark.exhaustive
 def test_evaluate_writes_the_error_rates_of_greedy_decoding_and_of_a_search(run, capsys):
     assert status(EXPERIMENT, ["evaluate", str(run)]) == 0
     greedy = json.loads((run / "evaluation.json").read_text())["test"]
