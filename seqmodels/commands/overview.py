@@ -37,11 +37,12 @@ def overview(experiment: Experiment, commands: Mapping[str, str]) -> str:
 def experiment_list(experiments: Sequence[Experiment]) -> str:
     """Return a line for each experiment: name, number of recipes, first line of the docstring."""
     lines = []
+    width = max(len(experiment.name) for experiment in experiments)
     for experiment in experiments:
         count = len(experiment.recipes)
         recipes = f"{count:2} {'recipe' if count == 1 else 'recipes'}"
         about = experiment.about.partition("\n")[0].partition(": ")[2]
-        lines.append(f"{INDENT}{experiment.name:<15}  {recipes:<10}  {about}")
+        lines.append(f"{INDENT}{experiment.name:<{width}}  {recipes:<10}  {about}")
     program = f"{INDENT}python -m experiments.NAME"
     start = f"Train one, or list its commands and recipes:\n\n{program}\n{program} --help"
     return "\n".join(["Experiments:", "", *lines, "", start])
