@@ -51,7 +51,7 @@ def read_new_lines(path: str | Path) -> list[Sample]:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise UserError(f"there is no file {path}")
+        raise UserError(f"{path} is not a file")
     if path.suffix in JSON:
         return read_json_samples(path)
     if path.suffix == ".xml":

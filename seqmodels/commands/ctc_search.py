@@ -165,7 +165,7 @@ def read_lexicon(path: str, alphabet: Sequence[str]) -> list[str]:
     words = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     known = [word for word in words if set(word) <= set(alphabet)]
     if not known:
-        raise UserError(f"--lexicon {path}: it has no word that the model can write")
+        raise UserError(f"--lexicon {path}: the model can write none of its words")
     if len(known) < len(words):
         print(
             f"--lexicon: left out {len(words) - len(known)} of {len(words)} words that have "

@@ -34,7 +34,7 @@ def sequence_augmentation(
 ) -> Augmentation:
     """Return an augmentation that applies the transforms to fields, one after the other.
 
-    Each field has random numbers of its own; ``row_augmentation`` changes several fields alike.
+    Each field draws different random numbers; ``row_augmentation`` changes several fields alike.
     """
 
     def augment(batch: Batch, random: np.random.Generator) -> Batch:

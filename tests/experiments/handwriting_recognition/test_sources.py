@@ -88,5 +88,5 @@ def test_new_lines_need_no_text(tmp_path):
 def test_missing_paths_are_refused(tmp_path):
     with pytest.raises(UserError, match="there is no such file or folder"):
         read_source(tmp_path / "nothing")
-    with pytest.raises(UserError, match="there is no file"):
+    with pytest.raises(UserError, match="is not a file"):
         read_new_lines(tmp_path)

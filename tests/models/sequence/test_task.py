@@ -7,12 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+from leaky_sums import RANDOM, D, floats, gaussian_nats, leaky_sums, outputs_of
 
 from seqmodels.data.batching import Batch, example_batches
-from seqmodels.data.packing import packed_batches
 from seqmodels.data.ragged import Padded, ragged
-from seqmodels.data.series.forecast_windows import training_streams
-from seqmodels.data.series.series_table import ForecastSeries, WindowShape
 from seqmodels.data.streams import Window
 from seqmodels.distributions.categorical import categorical
 from seqmodels.distributions.gaussian import gaussian
@@ -23,49 +21,9 @@ from seqmodels.models.sequence.batch_view import view_sequences
 from seqmodels.models.sequence.sequence_model import sequence_model
 from seqmodels.models.sequence.task import sequence_task
 from seqmodels.train.ensemble import MemberStack, ensemble_task, stack_members
-from seqmodels.types import Cell
 
-T, B, D, HORIZONS = 5, 3, 2, 2
+T, B, HORIZONS = 5, 3, 2
 KEY = jax.random.key(0)
-RANDOM = np.random.default_rng(0)
-
-
-def outputs_of(size):
-    """Return leaky sums of the inputs, which parametrize the distribution."""
-
-    def init(key):
-        return {"w": jax.random.normal(key, (D, size)), "decay": jnp.full(size, 0.7)}
-
-    def start(params, batch_shape):
-        return jnp.zeros((*batch_shape, size)) + 0.1
-
-    def step(params, carry, x):
-        carry = jnp.broadcast_to(params["decay"], carry.shape) * carry + x @ params["w"]
-        return carry, carry
-
-    return Cell(init, start, step, size=D)
-
-
-def leaky_sums(params, inputs, resets=None):
-    """Return the outputs of the cell, by numpy."""
-    w, decay = (np.asarray(params["cell"][name], float) for name in ("w", "decay"))
-    start = np.full((*inputs.shape[1:-1], len(decay)), 0.1)
-    resets = np.zeros(inputs.shape[:-1], bool) if resets is None else resets
-    ys = [start]
-    for x, reset in zip(inputs, resets, strict=True):
-        ys.append(decay * np.where(reset[..., None], start, ys[-1]) + x @ w)
-    return np.stack(ys[1:])
-
-
-def floats(*shape):
-    return RANDOM.normal(size=shape).astype(np.float32)
-
-
-def gaussian_nats(outputs, y):
-    """Return the nats of ``gaussian()`` in float64."""
-    mean, raw = outputs[..., 0], outputs[..., 1]
-    scale = 1e-3 + np.logaddexp(0.0, raw + np.log(np.expm1(1.0 - 1e-3)))
-    return 0.5 * ((y - mean) / scale) ** 2 + np.log(scale) + 0.5 * np.log(2.0 * np.pi)
 
 
 def window(**fields):
@@ -260,37 +218,6 @@ def test_mistakes_have_one_clear_line():
     short = {"x": Padded(floats(T, B, D), ones), "y": Padded(floats(3, B), ones[:3])}
     with pytest.raises(UserError, match="each step needs one target"):
         loss(Batch(short, np.arange(B, dtype=np.int32), np.ones(B, np.float32)))
-
-
-def test_packed_rows_equal_separate_examples():
-    lengths = (3, 1, 4, 2)
-    xs, ys = [floats(n, D) for n in lengths], [floats(n) for n in lengths]
-    model = sequence_model(outputs_of(2), gaussian())
-    task = sequence_task(lambda rates: model)
-    params = model.init(KEY)
-    batch = packed_batches({"x": ragged(xs), "y": ragged(ys)}, 2, 5)(0)
-    _, metrics = jax.jit(task.measure)(params, {}, task.memory(params, batch), batch)
-    outputs = [leaky_sums(params, x[:, None])[:, 0] for x in xs]
-    expected = np.concatenate([gaussian_nats(o, y) for o, y in zip(outputs, ys, strict=True)])
-    assert float(metrics["nats"].weight) == sum(lengths)
-    np.testing.assert_allclose(metrics["nats"].mean, expected.mean(), rtol=1e-5)
-
-
-def test_a_target_of_a_forecast_counts_if_all_its_values_are_present():
-    inputs, targets = floats(24, D), floats(24, 2)
-    targets[5, 1] = np.nan
-    series = ForecastSeries(inputs, targets)
-    window = training_streams([series], 1, WindowShape(20, (1, 3), warmup=2))(0)
-    model = sequence_model(outputs_of(8), gaussian(features=2))
-    task = sequence_task(lambda rates: model, horizons=2)
-    params = model.init(KEY)
-    _, metrics = jax.jit(task.measure)(params, {}, task.memory(params, window), window)
-    raw = leaky_sums(params, inputs[:20, None])[:, 0].reshape(20, 2, 2, 2)
-    for number, horizon in enumerate((1, 3)):
-        steps = [t for t in range(2, 20) if t + horizon != 5]
-        nats = [gaussian_nats(raw[t, number], targets[t + horizon]).sum() for t in steps]
-        assert int(metrics["nats_by_horizon"].weight[number]) == len(steps)
-        np.testing.assert_allclose(metrics["nats_by_horizon"].mean[number], np.mean(nats), 1e-5)
 
 
 def test_an_ensemble_averages_densities_and_means():
